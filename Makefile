@@ -1,0 +1,52 @@
+# make run    set up what is missing, then the main job on the demo corpus or on your music
+# make test   set up what is missing, then all tests
+# make dev    the Dagster UI on http://127.0.0.1:3000
+# make check  lint, format and types
+# make setup  only what the others do first; make clean removes the environment
+
+PYTHON ?= python3
+SOURCE ?=
+TASK ?=
+MODELS ?=
+
+UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
+UV_VERSION := 0.13.8
+BIN := .venv/bin
+
+# Dagster's own history lies with the lake that it is about.
+LAKE := $(or $(GENRE_ASSETS_DATA),data)
+export DAGSTER_HOME ?= $(if $(filter /%,$(LAKE)),$(LAKE),$(CURDIR)/$(LAKE))/dagster
+export DAGSTER_DISABLE_TELEMETRY := yes
+
+.PHONY: setup run test dev check clean
+
+# The environment is rebuilt when the lock changes, and left alone otherwise.
+setup: .venv/.ready
+	@mkdir -p "$$DAGSTER_HOME" && ln -sf "$(CURDIR)/dagster.yaml" "$$DAGSTER_HOME/dagster.yaml"
+
+.venv/.ready: uv.lock pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) found: install Python 3.11, 3.12 or 3.13, or say PYTHON=/path/to/python."; exit 1; }
+	@command -v uv >/dev/null || test -x .venv/bin/uv || { \
+	  echo "Installing uv into .venv"; \
+	  $(PYTHON) -m venv .venv && .venv/bin/pip install --quiet uv==$(UV_VERSION); } \
+	  || { echo "Could not make .venv: install python3-venv (Debian: apt-get install python3-venv) or uv, then run make again."; exit 1; }
+	$(UV) sync --frozen --inexact --python $(PYTHON)
+	@touch $@
+
+run: setup
+	$(BIN)/genre-assets run $(if $(SOURCE),--source $(SOURCE)) $(if $(TASK),--task $(TASK)) $(if $(MODELS),--models $(MODELS))
+
+test: setup
+	$(BIN)/pytest
+
+dev: setup
+	$(BIN)/dagster dev --host 127.0.0.1
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+# Removes the environment; the lake in data/ is yours to delete.
+clean:
+	rm -rf .venv

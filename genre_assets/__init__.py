@@ -1,0 +1,1 @@
+"""Music genre recognition as Dagster data assets."""

@@ -1,0 +1,1 @@
+"""The Dagster layer: one module a stage, in the order of the graph."""

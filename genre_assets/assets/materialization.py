@@ -1,0 +1,132 @@
+"""What a materialisation says of itself: counts in, out and failed, a sample, seconds and rate."""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+import dagster as dg
+import pyarrow as pa
+
+from genre_assets.automation import one_run_for_a_range
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import Table
+from genre_assets.progress import Log
+
+_SAMPLE_ROWS = 5
+_SAMPLE_COLUMNS = 12
+_LONGEST_CELL = 32
+
+
+def column_schema(table: Table) -> dict[str, dg.TableSchema]:
+    """Definition metadata that shows the declared columns of a table in the UI."""
+    columns = [
+        dg.TableColumn(
+            field.name, str(field.type), description=field.metadata[b"description"].decode()
+        )
+        for field in table.schema
+    ]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def failures(rows: pa.Table, harmless: tuple[str, ...] = ("ok",)) -> Counter[str]:
+    """How many rows failed, by their status."""
+    return Counter(s for s in rows["status"].to_pylist() if s not in harmless)
+
+
+def table_asset(table: Table, **options) -> Callable[[Callable], dg.AssetsDefinition]:
+    """The decorator of an asset that writes a table of the lake.
+
+    Its columns are shown in the UI, and a range of its partitions is one run.
+
+    Args:
+        table: The table.
+        **options: Further options of ``dagster.asset``.
+    """
+    return dg.asset(
+        metadata=column_schema(table),
+        kinds={"parquet"},
+        backfill_policy=one_run_for_a_range,
+        **options,
+    )
+
+
+def log_of(context: dg.AssetExecutionContext, partition: str) -> Log:
+    """A log whose lines begin with the partition that they are about."""
+    return lambda line: context.log.info(f"{partition}: {line}")
+
+
+def counts(values: pa.ChunkedArray) -> dg.JsonMetadataValue:
+    """How often each value stands in a column, as the UI can show it."""
+    return dg.MetadataValue.json(dict(Counter(v or "" for v in values.to_pylist()).most_common(50)))
+
+
+class Account:
+    """Keeps the account of one materialisation, from when it is made."""
+
+    def __init__(self):
+        self._started = time.monotonic()
+
+    def metadata(
+        self, rows_in: int, rows: pa.Table, failed: Mapping[str, int] | None = None, **more
+    ) -> dict:
+        """Metadata of what was done so far.
+
+        Args:
+            rows_in: Rows that went in.
+            rows: Rows that came out.
+            failed: Rows that failed, by named reason.
+            **more: Further entries, taken as they are.
+        """
+        seconds = time.monotonic() - self._started
+        failed = {name: failed[name] for name in sorted(failed)} if failed else {}
+        return {
+            "rows_in": rows_in,
+            "dagster/row_count": rows.num_rows,
+            "failed": sum(failed.values()),
+            "failed_by_reason": dg.MetadataValue.json(failed),
+            "sample": sample(rows),
+            "seconds": round(seconds, 3),
+            "rows_per_second": round(rows.num_rows / max(seconds, 1e-9), 1),
+            **more,
+        }
+
+    def result(
+        self, rows_in: int, rows: pa.Table, failed: Mapping[str, int] | None = None, **more
+    ) -> dg.MaterializeResult:
+        """The same as the result of an asset."""
+        return dg.MaterializeResult(metadata=self.metadata(rows_in, rows, failed, **more))
+
+
+def sample(rows: pa.Table) -> dg.TableMetadataValue:
+    """The first rows and columns of a table, as the UI can show them."""
+    head = rows.select(rows.column_names[:_SAMPLE_COLUMNS]).slice(0, _SAMPLE_ROWS)
+    records = [
+        dg.TableRecord({name: _cell(value) for name, value in row.items()})
+        for row in head.to_pylist()
+    ]
+    return dg.MetadataValue.table(
+        records, dg.TableSchema([dg.TableColumn(name) for name in head.column_names])
+    )
+
+
+def _cell(value: object) -> str | int | float | bool:
+    if isinstance(value, float):
+        return float(f"{value:.4g}")
+    if isinstance(value, bool | int):
+        return value
+    text = "" if value is None else str(value)
+    return text if len(text) <= _LONGEST_CELL else text[: _LONGEST_CELL - 1] + "…"
+
+
+@contextmanager
+def in_one_sentence() -> Iterator[None]:
+    """Turn an error that the user can mend into a failure that is its sentence, not retried.
+
+    Raises:
+        dagster.Failure: In place of a UserError.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise dg.Failure(str(error), allow_retries=False) from error

@@ -1,0 +1,85 @@
+"""Metadata: what the audio files are, what their tags say, and what each track is held to be."""
+
+import dagster as dg
+
+from genre_assets.assets.ingest import tracks
+from genre_assets.assets.materialization import Account, counts, failures, log_of, table_asset
+from genre_assets.audio.probe import PROBE_VERSION
+from genre_assets.automation import shards
+from genre_assets.lake.schemas import AUDIO, ID3_TAGS, LABELS, TRACKS
+from genre_assets.resources import LakeResource, Workers
+from genre_assets.tags.reading import READER_VERSION
+
+GROUP = "metadata"
+
+
+@table_asset(
+    AUDIO,
+    group_name=GROUP,
+    partitions_def=shards,
+    code_version=str(PROBE_VERSION),
+    deps=[tracks],
+)
+def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+    """The audio file of each track: content address, format, length, or a named failure."""
+    from genre_assets.audio.probe import probe_shard
+
+    with lake.open() as opened, workers.open() as pool:
+        for shard in context.partition_keys:
+            account = Account()
+            listed = opened.read(TRACKS, [shard])
+            previous = opened.read(AUDIO, [shard])
+            rows = probe_shard(listed, previous, pool, log_of(context, shard))
+            opened.write(AUDIO, rows, shard)
+            context.add_asset_metadata(
+                account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard
+            )
+
+
+@table_asset(
+    ID3_TAGS,
+    group_name=GROUP,
+    partitions_def=shards,
+    code_version=str(READER_VERSION),
+    deps=[audio],
+)
+def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+    """What the tags inside each audio file say: ID3, MP4, Vorbis comments or APEv2."""
+    from genre_assets.tags.reading import read_tags_of_shard
+
+    with lake.open() as opened, workers.open() as pool:
+        for shard in context.partition_keys:
+            account = Account()
+            files = opened.read(AUDIO, [shard])
+            previous = opened.read(ID3_TAGS, [shard])
+            rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
+            opened.write(ID3_TAGS, rows, shard)
+            context.add_asset_metadata(
+                account.metadata(files.num_rows, rows, failures(rows)), partition_key=shard
+            )
+
+
+@table_asset(
+    LABELS,
+    group_name=GROUP,
+    code_version="1",
+    deps=[tracks, audio, id3_tags],
+)
+def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+    """Genre, sub-genres and canonical artist of every track, with the evidence behind them."""
+    from genre_assets.labels.labelling import label_tracks
+
+    with lake.open() as opened:
+        account = Account()
+        listed = opened.read(TRACKS)
+        labelled = label_tracks(listed, opened.read(AUDIO), opened.read(ID3_TAGS))
+        opened.write(LABELS, labelled.labels)
+    for note in labelled.notes:
+        context.log.info(note)
+    return account.result(
+        listed.num_rows,
+        labelled.labels,
+        excluded_by_reason=counts(labelled.labels["excluded"]),
+        agreement=counts(labelled.labels["agreement"]),
+        unknown_spellings=dg.MetadataValue.json(dict(labelled.unknown_spellings.most_common(50))),
+    )

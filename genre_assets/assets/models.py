@@ -1,0 +1,136 @@
+"""Models: the members of each task, and one asset for each model of the registry."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pyarrow as pa
+
+from genre_assets.assets.features import echonest_features, fma_features, summary_features
+from genre_assets.assets.ingest import tracks
+from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
+from genre_assets.assets.metadata import labels
+from genre_assets.automation import one_run_for_a_range, tasks
+from genre_assets.lake.schemas import LABELS, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.tables import Lake
+from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.models.tasks import FEATURE_TABLES, TaskError, load_tasks
+from genre_assets.resources import LakeResource
+
+if TYPE_CHECKING:
+    from genre_assets.models.dataset import TaskDataset
+
+GROUP = "models"
+
+
+def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetDep:
+    """A dependency of a task on all shards of an asset."""
+    return dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
+
+
+@table_asset(
+    TASK_MEMBERS,
+    group_name=GROUP,
+    partitions_def=tasks,
+    code_version="1",
+    deps=[
+        labels,
+        every_shard_of(tracks),
+        every_shard_of(summary_features),
+        fma_features,
+        echonest_features,
+    ],
+)
+def task_dataset(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+    """The tracks that take part in a task, split so that no artist is on both sides."""
+    from genre_assets.models.dataset import build_task
+
+    with lake.open() as opened:
+        for name in context.partition_keys:
+            account = Account()
+            labelled = opened.read(LABELS)
+            with in_one_sentence():
+                dataset = build_task(
+                    load_tasks()[name],
+                    labelled,
+                    opened.read(TRACKS, columns=["track_id", "official_split", "subset"]),
+                    {
+                        table.name: opened.read(table, columns=["track_id"])["track_id"].to_pylist()
+                        for table in FEATURE_TABLES.values()
+                    },
+                )
+            opened.write(TASK_MEMBERS, dataset.members, name)
+            opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+            for note in dataset.notes:
+                context.log.info(note)
+            for warning in dataset.warnings:
+                context.log.warning(warning)
+            context.add_asset_metadata(
+                account.metadata(
+                    labelled.num_rows,
+                    dataset.members,
+                    feature_table=dataset.feature_table,
+                    left_out_by_reason=dg.MetadataValue.json(dataset.left_out),
+                    notes=dg.MetadataValue.json(dataset.notes + dataset.warnings),
+                ),
+                partition_key=name,
+            )
+
+
+def _notes_of(task: str, dataset: "TaskDataset") -> pa.Table:
+    said = [("left_out", reason, tracks) for reason, tracks in dataset.left_out.items()]
+    said += [("warning", text, None) for text in dataset.warnings]
+    said += [("note", text, None) for text in dataset.notes]
+    return TASK_NOTES.of_rows(
+        [{"task": task, "kind": k, "text": text, "tracks": n} for k, text, n in said]
+    )
+
+
+def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["models", spec.name],
+        description=spec.description,
+        group_name=GROUP,
+        partitions_def=tasks,
+        backfill_policy=one_run_for_a_range,
+        code_version=spec.version,
+        deps=[task_dataset],
+        kinds={"scikitlearn"},
+    )
+    def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+        from genre_assets.models.storage import save_model
+        from genre_assets.models.training import train
+
+        with lake.open() as opened:
+            for name in context.partition_keys:
+                account = Account()
+                with in_one_sentence():
+                    members = opened.read(TASK_MEMBERS, [name])
+                    trained = train(
+                        spec,
+                        load_tasks()[name],
+                        members,
+                        features_of(opened, members),
+                        log=context.log.info,
+                    )
+                    folder = save_model(opened, trained)
+                context.add_asset_metadata(
+                    account.metadata(
+                        members.num_rows,
+                        trained.predictions,
+                        model=dg.MetadataValue.path(str(folder)),
+                        facts=dg.MetadataValue.json(trained.facts),
+                    ),
+                    partition_key=name,
+                )
+
+    return model
+
+
+def features_of(lake: Lake, members: pa.Table) -> pa.Table:
+    """The features of a task's members, from the table that the task takes them from."""
+    if not members.num_rows:
+        raise TaskError("The task has no members yet: materialise its task_dataset first.")
+    return lake.read(FEATURE_TABLES[members["feature_table"][0].as_py()])
+
+
+trained_models = [_model_asset(spec) for spec in MODELS.values()]

@@ -1,0 +1,1 @@
+"""Audio files: decoding, probing, and the worker processes that untrusted bytes are read in."""

@@ -1,0 +1,221 @@
+"""Worker processes for files that may hang, crash or eat the process that reads them.
+
+Light: importing this module imports nothing heavy, in the parent and in the workers.
+"""
+
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Callable, Generator, Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
+from concurrent.futures.process import BrokenProcessPool
+from itertools import chain, islice
+from multiprocessing import parent_process
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import TypeVar
+
+from pebble import ProcessExpired, ProcessPool
+
+from genre_assets.audio.status import AudioError, Status
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "NUMBA_NUM_THREADS": "1",
+}
+IN_FLIGHT_PER_WORKER = 3
+_BREAKDOWN_POLL_S = 1.0
+
+
+class WorkerPool:
+    """Processes that run a function on items; started when first needed, kept until closed.
+
+    Each worker computes with one thread and writes nothing to the terminal. Use it as a context
+    manager: leaving it, by an error or Ctrl-C too, ends all workers.
+
+    Args:
+        workers: How many processes.
+        warm_up: A top-level function that each worker calls once when it starts, such as one
+            that imports what the functions need. Its errors are left for the functions to meet.
+    """
+
+    def __init__(self, workers: int, warm_up: Callable[[], object] | None = None):
+        self._workers = workers
+        self._warm_up = warm_up
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> "WorkerPool":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End all workers; the next run starts new ones."""
+        if self._pool is not None:
+            self._pool.stop()
+            self._pool.join()
+            self._pool = None
+
+    def run(
+        self,
+        function: Callable[[Item], Result],
+        items: Iterable[Item],
+        limit_s: float,
+        name: Callable[[Item], str] = str,
+    ) -> Generator[tuple[Item, Result | AudioError], None, None]:
+        """Run a function on every item and yield the results as they finish.
+
+        Few items are in flight at a time, so the items may be a long iterator and are only held
+        while needed. A consumer that may stop early wraps the generator in
+        ``contextlib.closing``; the workers are then ended.
+
+        Args:
+            function: A top-level function of an importable module; its argument and its result
+                must pickle.
+            items: What to run it on; with none, no process starts.
+            limit_s: Seconds that one item may take, after which its worker is ended.
+            name: Names an item in the sentence that says what became of it.
+
+        Yields:
+            Each item once, with its result or with what became of it: the
+            :class:`~genre_assets.audio.status.AudioError` that the function raised, or one with
+            status ``timed_out``, ``worker_died`` or ``failed``.
+        """
+        waiting = iter(items)
+        running: dict[Future, tuple[Item, bool]] = {}
+        retried: list[Item] = []
+        try:
+            while True:
+                room = IN_FLIGHT_PER_WORKER * self._workers - len(running)
+                for item, again in islice(_both(retried, waiting), room):
+                    future = self._started().schedule(
+                        _outcome, (function, item, name(item)), timeout=limit_s
+                    )
+                    running[future] = item, again
+                if not running:
+                    return
+
+                done, _ = wait(running, _BREAKDOWN_POLL_S, FIRST_COMPLETED)
+                broken = self._pool is None or not self._pool.active
+                for future in done:
+                    if not isinstance(future.exception(), BrokenProcessPool):
+                        item, _ = running.pop(future)
+                        yield item, _result(future, name(item), limit_s)
+                if broken:
+                    self.close()
+                    for item, again in running.values():
+                        if again:
+                            yield item, _died(name(item), "with all others, twice")
+                        else:
+                            retried.append(item)
+                    running.clear()
+        finally:
+            if running:
+                self.close()
+
+    def _started(self) -> ProcessPool:
+        if self._pool is not None and not self._pool.active:
+            self.close()
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self._workers,
+                initializer=_prepare_worker,
+                initargs=(self._warm_up,),
+                context=_OneThreadContext(),  # pyright: ignore[reportArgumentType]
+            )
+        return self._pool
+
+
+def _both(retried: list[Item], waiting: Iterator[Item]) -> Iterator[tuple[Item, bool]]:
+    # Drains the list as it goes, so that what islice leaves stays there for the next round.
+    again = ((retried.pop(), True) for _ in range(len(retried)))
+    return chain(again, ((item, False) for item in waiting))
+
+
+def _result(future: Future, item: str, limit_s: float):
+    error = future.exception()
+    match error:
+        case None:
+            return future.result()
+        case TimeoutError():
+            return AudioError(
+                Status.TIMED_OUT, f"{item} was not done after {limit_s:g} s and was given up."
+            )
+        case ProcessExpired():
+            return _died(item, _how_it_ended(error.exitcode))
+        case _:
+            return _unforeseen(item, error)
+
+
+def _died(item: str, how: str) -> AudioError:
+    return AudioError(
+        Status.WORKER_DIED,
+        f"The worker process died with {item} ({how}); it may need more memory than there is.",
+    )
+
+
+def _how_it_ended(exit_code: int | None) -> str:
+    if exit_code is not None and exit_code < 0:
+        with contextlib.suppress(ValueError):
+            return signal.Signals(-exit_code).name
+    return f"exit code {exit_code}"
+
+
+def _unforeseen(item: str, error: BaseException) -> AudioError:
+    text = " ".join(str(error).split())
+    kind = type(error).__name__
+    return AudioError(Status.FAILED, f"{item}: {kind}: {text}" if text else f"{item}: {kind}")
+
+
+class _OneThreadProcess(SpawnProcess):
+    def start(self) -> None:
+        # Thread counts are read when a library loads, so they must stand before the new process
+        # runs its first line; the parent's own environment is left as it was.
+        before = {key: os.environ.get(key) for key in ONE_THREAD}
+        os.environ.update(ONE_THREAD)
+        try:
+            super().start()
+        finally:
+            for key, value in before.items():
+                if value is None:
+                    os.environ.pop(key, None)
+                else:
+                    os.environ[key] = value
+
+
+class _OneThreadContext(SpawnContext):
+    Process = _OneThreadProcess
+
+
+def _prepare_worker(warm_up: Callable[[], object] | None) -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    if warm_up is not None:
+        with contextlib.suppress(Exception):
+            warm_up()
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _outcome(function: Callable[[Item], Result], item: Item, name: str) -> Result | AudioError:
+    # Errors travel as values: an exception that cannot be unpickled would break the pool.
+    try:
+        return function(item)
+    except AudioError as error:
+        return AudioError(error.status, error.reason)
+    except Exception as error:
+        return _unforeseen(name, error)

@@ -1,0 +1,1 @@
+"""Evaluation: scores with intervals, the report, and the champion."""

@@ -1,0 +1,431 @@
+"""The evaluation report of a task: one HTML file that needs nothing beside it.
+
+Titles, artists and genre names come from outside; the template escapes whatever it is given, and
+figures draw text as text.
+
+Import late: this module needs jinja2 and matplotlib.
+"""
+
+import io
+import uuid
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import matplotlib
+import pyarrow as pa
+import pyarrow.compute as pc
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from genre_assets.evaluation.scores import paired_difference
+from genre_assets.lake.tables import Lake, rename_durably
+from genre_assets.models.registry import MODELS
+from genre_assets.models.tasks import Task
+
+MISTAKES = 15
+_METRICS = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced",
+    "macro_f1": "macro F1",
+    "top3_accuracy": "top 3",
+    "log_loss": "log-loss",
+    "ece": "ECE",
+}
+_PARTS = ("training", "validation", "test", "cv")
+# Stand-ins that become the page's own colours, so that figures follow its light or dark scheme.
+_TEXT, _HONEST, _LEAKY, _LINE = "#010101", "#020202", "#030303", "#040404"
+_COLOURS = {
+    _TEXT: "currentColor",
+    _HONEST: "var(--honest)",
+    _LEAKY: "var(--leaky)",
+    _LINE: "var(--line)",
+}
+
+
+def report_path(lake: Lake, task: str) -> Path:
+    """Where the report of a task lies in a lake."""
+    return lake.root / "reports" / task / "index.html"
+
+
+def write_report(
+    target: Path,
+    task: Task,
+    members: pa.Table,
+    tracks: pa.Table,
+    tags: pa.Table,
+    predictions: pa.Table,
+    scores: pa.Table,
+    champion: pa.Table,
+    made_at: datetime,
+    command: str,
+    remarks: Sequence[str] = (),
+    left_out: Mapping[str, int] | None = None,
+) -> Path:
+    """Write the report of a task.
+
+    Args:
+        target: The HTML file; its folder is made.
+        task: The task.
+        members: Its rows of ``task_members``.
+        tracks: Rows of ``tracks`` that name titles and artists; others are ignored.
+        tags: Rows of ``id3_tags``, which name those of a folder's files.
+        predictions: Its rows of ``predictions``.
+        scores: Its rows of ``scores``.
+        champion: Its row of ``champions``, or none.
+        made_at: The time to write down.
+        command: What makes the report again.
+        remarks: What a reader should know, such as notes and warnings of the task's dataset.
+        left_out: Tracks that took no part, counted by reason.
+
+    Returns:
+        The target.
+    """
+    page = _TEMPLATE.render(
+        _facts_of(task, members, made_at)
+        | _verdict_of(scores, champion, predictions, members)
+        | _boards_of(scores)
+        | _leak_of(scores, champion)
+        | _champion_of(scores, champion, predictions, tracks, tags)
+        | {
+            "command": command,
+            "remarks": list(remarks),
+            "left_out": sorted((left_out or {}).items(), key=lambda item: (-item[1], item[0])),
+            "models": [
+                (name, MODELS[name].description if name in MODELS else "no longer registered")
+                for name in sorted(set(scores["model"].to_pylist()))
+            ],
+        }
+    )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    temporary.write_text(page, encoding="utf-8")
+    rename_durably(temporary, target)
+    return target
+
+
+_TEMPLATE = jinja2.Environment(
+    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+    autoescape=True,
+    undefined=jinja2.StrictUndefined,
+    trim_blocks=False,
+).get_template("report.html.j2")
+
+
+def _facts_of(task: Task, members: pa.Table, made_at: datetime) -> dict[str, Any]:
+    rows = members.to_pylist()
+    parts = [part for part in _PARTS if any(row["split"] == part for row in rows)]
+    genres = sorted({row["genre"] for row in rows})
+    composition = []
+    for genre in genres:
+        own = [row for row in rows if row["genre"] == genre]
+        composition.append(
+            {
+                "genre": genre,
+                "counts": [sum(row["split"] == part for row in own) for part in parts],
+                "artists": len({row["artist_key"] for row in own}),
+            }
+        )
+    table = rows[0]["feature_table"]
+    if parts == ["cv"]:
+        folds = len({row["fold"] for row in rows})
+        split_rule = (
+            f"Every track is scored once, by a model that learnt the other {folds - 1} of {folds} "
+            "folds. Tracks that share an artist, an album or the same bytes are in one fold."
+        )
+    else:
+        split_rule = (
+            "The published split: models that learnt its training tracks are compared on its "
+            "validation tracks; having learnt both, they are measured on its test tracks."
+        )
+    return {
+        "task": task,
+        "facts": [
+            ("tracks", f"{len(rows):,}"),
+            ("artists", f"{len({row['artist_key'] for row in rows}):,}"),
+            ("genres", len(genres)),
+            ("split", "grouped by artist" if parts == ["cv"] else "published"),
+        ],
+        "split_rule": split_rule,
+        "feature_rule": f"Features come from {table}"
+        + (f", columns {task.columns}*" if task.columns else "")
+        + f"; a genre needs {task.min_tracks} tracks by {task.min_artists} artists.",
+        "parts": ["tracks" if part == "cv" else part for part in parts],
+        "composition": composition,
+        "made_at": made_at.strftime("%Y-%m-%d %H:%M UTC"),
+    }
+
+
+def _verdict_of(
+    scores: pa.Table, champion: pa.Table, predictions: pa.Table, members: pa.Table
+) -> dict[str, Any]:
+    if not champion.num_rows:
+        return {"verdict": "No model has been scored yet."}
+    best = champion.to_pylist()[0]
+    figures = _figures(scores)
+    split = _measured_split(scores)
+    said = [
+        f"{label} {_in_words(figures[best['model'], split, metric])}"
+        for metric, label in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced accuracy"))
+        if (best["model"], split, metric) in figures
+    ]
+    majority = figures.get(("majority", split, "accuracy"))
+    verdict = (
+        f"Champion: {best['model']}, chosen by {best['metric'].replace('_', ' ')} on "
+        f"{_named(best['split'])}; {' and '.join(said)} on {_named(split)}"
+    )
+    if majority and best["model"] != "majority":
+        verdict += f"; always saying the most frequent genre gives {majority['value']:.3f}"
+    others = [
+        (figure["value"], model)
+        for (model, part, metric), figure in figures.items()
+        if (part, metric) == (split, "accuracy") and model != best["model"]
+    ]
+    if others:
+        rival = max(others)[1]
+        gap, low, high = (
+            100 * points
+            for points in paired_difference(predictions, members, split, best["model"], rival)
+        )
+        verdict += (
+            f". Against {rival}, on the same tracks, it is {gap:+.1f} points of accuracy "
+            f"({low:+.1f} to {high:+.1f})"
+        )
+    return {"verdict": verdict + "."}
+
+
+def _boards_of(scores: pa.Table) -> dict[str, Any]:
+    figures = _figures(scores)
+    boards = []
+    for split in ("test", "cv", "validation"):
+        models = {model for model, part, _ in figures if part == split}
+        if not models:
+            continue
+        metrics = [m for m in _METRICS if any((model, split, m) in figures for model in models)]
+        ranked = sorted(models, key=lambda m: (-figures[m, split, "accuracy"]["value"], m))
+        n = figures[ranked[0], split, "accuracy"]["n"]
+        boards.append(
+            {
+                "title": _named(split),
+                "metrics": [_METRICS[metric] for metric in metrics],
+                "rows": [
+                    {
+                        "model": model,
+                        "cells": [_cell(figures.get((model, split, m))) for m in metrics],
+                    }
+                    for model in ranked
+                ],
+                "caption": f"{n:,} tracks. Higher is better, but for log-loss (nats) and ECE.",
+            }
+        )
+    return {"boards": boards}
+
+
+def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
+    figures = _figures(scores)
+    split = _measured_split(scores)
+    pairs = [
+        (model, figures[model, split, "accuracy"], figures[model, f"leaky_{split}", "accuracy"])
+        for model in sorted({model for model, _, _ in figures})
+        if (model, split, "accuracy") in figures
+        and (model, f"leaky_{split}", "accuracy") in figures
+    ]
+    if not pairs:
+        return {"leak_figure": None, "leak_sentence": ""}
+    best = champion["model"][0].as_py() if champion.num_rows else pairs[0][0]
+    name, honest, leaky = next((pair for pair in pairs if pair[0] == best), pairs[0])
+    sentence = (
+        f"With artists kept apart, {name} is right for {honest['value']:.1%} of the tracks; split "
+        f"at random across artists, for {leaky['value']:.1%}: "
+    )
+    gap = f"{100 * abs(leaky['value'] - honest['value']):.1f} points"
+    if leaky["value"] > honest["high"]:
+        sentence += f"{gap} that are owed to knowing the artist, not the genre."
+    elif leaky["value"] < honest["low"]:
+        sentence += f"{gap} less, so the tracks kept apart are easier than random ones."
+    else:
+        sentence += f"{gap}, a difference that this many artists cannot tell from chance."
+    return {"leak_sentence": sentence, "leak_figure": _leak_figure(pairs)}
+
+
+def _champion_of(
+    scores: pa.Table, champion: pa.Table, predictions: pa.Table, tracks: pa.Table, tags: pa.Table
+) -> dict[str, Any]:
+    if not champion.num_rows:
+        return {"champion_name": None}
+    name = champion["model"][0].as_py()
+    split = _measured_split(scores)
+    told = [
+        row for row in predictions.to_pylist() if row["model"] == name and row["split"] == split
+    ]
+    genres = sorted(genre for genre, _ in told[0]["probabilities"])
+    counts = Counter((row["genre_true"], row["genre_pred"]) for row in told)
+    totals = Counter(row["genre_true"] for row in told)
+    confusion = [
+        {
+            "genre": true,
+            "total": totals[true],
+            "cells": [
+                {
+                    "genre": pred,
+                    "count": (count := counts[true, pred]),
+                    "shade": f"{0.85 * count / max(totals[true], 1):.3f}",
+                    "right": true == pred,
+                }
+                for pred in genres
+            ],
+        }
+        for true in genres
+    ]
+    figures = _figures(scores)
+    recalls = [
+        (genre, figures[name, split, f"recall:{genre}"])
+        for genre in genres
+        if (name, split, f"recall:{genre}") in figures
+    ]
+    return {
+        "champion_name": name,
+        "genres": genres,
+        "confusion": confusion,
+        "confusion_caption": f"{_named(split).capitalize()}: a row is the label, a column what the "
+        "model says; numbers are tracks, shades are shares of the row.",
+        "recall_figure": _recall_figure(recalls),
+        "mistakes": _mistakes(told, tracks, tags),
+    }
+
+
+def _mistakes(told: list[dict], tracks: pa.Table, tags: pa.Table) -> list[dict[str, str]]:
+    wrong = [
+        (dict(row["probabilities"])[row["genre_pred"]], row["track_id"], row)
+        for row in told
+        if row["genre_true"] != row["genre_pred"]
+    ]
+    wrong.sort(key=lambda item: (-item[0], item[1]))
+    chosen = wrong[:MISTAKES]
+    wanted = pa.array([track_id for _, track_id, _ in chosen], pa.string())
+    listed, tagged = (_names_of(wanted, rows) for rows in (tracks, tags))
+
+    def named(track_id: str, what: str) -> str | None:
+        # All that a folder knows of a track is the name of its file.
+        first, second = (tagged, listed) if track_id.startswith("folder:") else (listed, tagged)
+        return first.get(track_id, {}).get(what) or second.get(track_id, {}).get(what)
+
+    return [
+        {
+            "title": named(track_id, "title") or track_id,
+            "artist": named(track_id, "artist") or "unknown",
+            "true": row["genre_true"],
+            "told": row["genre_pred"],
+            "probability": f"{probability:.2f}",
+        }
+        for probability, track_id, row in chosen
+    ]
+
+
+def _names_of(wanted: pa.Array, rows: pa.Table) -> dict[str, dict]:
+    found = rows.filter(pc.field("track_id").isin(wanted))
+    return {
+        row["track_id"]: row for row in found.select(["track_id", "title", "artist"]).to_pylist()
+    }
+
+
+def _leak_figure(pairs: list[tuple[str, dict, dict]]) -> Markup:
+    figure, axes = _plot(rows=len(pairs) + 0.6)
+    for y, (_, honest, leaky) in enumerate(pairs):
+        axes.plot([honest["low"], honest["high"]], [y, y], color=_HONEST, lw=2, alpha=0.5)
+        axes.plot(
+            [honest["value"], leaky["value"]], [y - 0.22, y - 0.22], color=_LINE, lw=2, zorder=0
+        )
+        axes.plot([honest["value"]] * 2, [y, y - 0.22], color=_LINE, lw=1, zorder=0)
+        label = not y
+        axes.plot(
+            honest["value"], y, "o", color=_HONEST, ms=8, label="artists apart" if label else None
+        )
+        axes.plot(
+            leaky["value"],
+            y - 0.22,
+            "D",
+            mfc="none",
+            mec=_LEAKY,
+            mew=2,
+            ms=7,
+            label="across artists" if label else None,
+        )
+    _name_rows(axes, [name for name, _, _ in pairs])
+    axes.set_xlabel("accuracy")
+    legend = axes.legend(
+        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderaxespad=0
+    )
+    for text in legend.get_texts():
+        text.set_color(_TEXT)
+    return _svg(figure, "leak")
+
+
+def _recall_figure(recalls: list[tuple[str, dict]]) -> Markup:
+    figure, axes = _plot(rows=len(recalls))
+    for y, (_, recall) in enumerate(recalls):
+        axes.plot([recall["low"], recall["high"]], [y, y], color=_HONEST, lw=3, alpha=0.4)
+        axes.plot(recall["value"], y, "o", color=_HONEST, ms=7)
+    _name_rows(axes, [f"{genre} ({recall['n']})" for genre, recall in recalls])
+    axes.set_xlabel("recall (tracks in brackets)")
+    return _svg(figure, "recall")
+
+
+def _plot(rows: float) -> tuple[Figure, Any]:
+    # 5 inches are about the width of a phone's page, so that text keeps its size there.
+    figure = Figure(figsize=(5, 0.7 + 0.34 * max(rows, 1)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.patch.set_alpha(0)
+    figure.patch.set_alpha(0)
+    for side in ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(_LINE)
+    axes.tick_params(colors=_TEXT, length=0)
+    axes.xaxis.label.set_color(_TEXT)
+    axes.grid(axis="x", color=_LINE, lw=0.6)
+    axes.set_axisbelow(True)
+    axes.set_xlim(-0.02, 1.02)
+    return figure, axes
+
+
+def _name_rows(axes: Any, names: list[str]) -> None:
+    # A dollar sign in a genre's name is no formula.
+    axes.set_yticks(range(len(names)), names, parse_math=False)
+    axes.set_ylim(len(names) - 0.5, -0.6)
+
+
+def _svg(figure: Figure, salt: str) -> Markup:
+    buffer = io.StringIO()
+    style: Any = {"svg.fonttype": "none", "svg.hashsalt": salt, "font.family": "sans-serif"}
+    with matplotlib.rc_context(style):
+        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+        figure.savefig(buffer, format="svg", metadata=nothing)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    for stand_in, colour in _COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    # Safe: matplotlib wrote it, and it escapes the text that it is given.
+    return Markup(svg)  # noqa: S704
+
+
+def _figures(scores: pa.Table) -> dict[tuple[str, str, str], dict]:
+    return {(row["model"], row["split"], row["metric"]): row for row in scores.to_pylist()}
+
+
+def _measured_split(scores: pa.Table) -> str:
+    return "test" if "test" in scores["split"].to_pylist() else "cv"
+
+
+def _named(split: str) -> str:
+    return {"cv": "tracks out of fold"}.get(split, f"{split} tracks")
+
+
+def _in_words(figure: dict) -> str:
+    return f"{figure['value']:.3f} ({figure['low']:.3f} to {figure['high']:.3f})"
+
+
+def _cell(figure: dict | None) -> dict[str, str] | None:
+    return {key: f"{figure[key]:.3f}" for key in ("value", "low", "high")} if figure else None

@@ -1,0 +1,240 @@
+"""The figures of models, with intervals from a bootstrap over artists.
+
+Tracks of one artist are not independent, so what is drawn with replacement is artists, all their
+tracks with them (the cluster bootstrap: Field and Welsh, *Bootstrapping clustered data*, JRSS B
+2007). Every figure is a function of sums over artists; a resample is a row of weights, and a
+thousand of them are one matrix product.
+
+Import late: this module needs pandas.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from genre_assets.lake.schemas import SCORES
+
+RESAMPLES = 1000
+ECE_BINS = 15
+LEAKY_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy")
+_CHUNK = 100
+
+
+def score(
+    predictions: pa.Table,
+    leaky_predictions: pa.Table,
+    members: pa.Table,
+    made_at: datetime,
+    seed: int = 0,
+) -> pa.Table:
+    """Score every model of a task on every split that it was asked about.
+
+    Metrics: ``accuracy``; ``balanced_accuracy``, the mean recall of the genres that occur;
+    ``macro_f1``; ``top3_accuracy`` where there are more than three genres; ``log_loss`` in nats;
+    ``ece``, the expected calibration error over 15 bins of equal width (Guo et al., *On
+    Calibration of Modern Neural Networks*, ICML 2017); ``recall:<genre>``. Of leaky predictions,
+    under ``leaky_test`` and ``leaky_cv``, those of :data:`LEAKY_METRICS` only.
+
+    Args:
+        predictions: Rows of ``predictions`` of one task.
+        leaky_predictions: Its rows of ``leaky_predictions``.
+        members: Its rows of ``task_members``.
+        made_at: The time to write down.
+        seed: Seed of the resamples; the same ones serve all models of a split.
+
+    Returns:
+        Rows of ``scores``; intervals are the 2.5 and 97.5 percentiles over 1,000 resamples.
+    """
+    rows = []
+    for kind, table in (("", predictions), ("leaky_", leaky_predictions)):
+        for (split, model), answers in _answers(table, members):
+            for metric, value, low, high, n in _figures_with_intervals(answers, seed):
+                if kind and metric not in LEAKY_METRICS:
+                    continue
+                rows.append(
+                    {
+                        "task": members["task"][0].as_py(),
+                        "model": model,
+                        "split": f"{kind}{split}",
+                        "metric": metric,
+                        "value": value,
+                        "low": low,
+                        "high": high,
+                        "n": n,
+                        "made_at": made_at,
+                    }
+                )
+    return SCORES.of_rows(rows)
+
+
+def paired_difference(
+    predictions: pa.Table,
+    members: pa.Table,
+    split: str,
+    first: str,
+    second: str,
+    metric: str = "accuracy",
+    seed: int = 0,
+) -> tuple[float, float, float]:
+    """How much better one model is than another on the same tracks.
+
+    Args:
+        predictions: Rows of ``predictions`` of one task.
+        members: Its rows of ``task_members``.
+        split: ``"validation"``, ``"test"`` or ``"cv"``.
+        first: Name of a model.
+        second: Name of the model it is compared with.
+        metric: A metric of :func:`score`.
+        seed: Seed of the resamples.
+
+    Returns:
+        The figure of the first less that of the second, and its 95 % interval, from resamples of
+        artists that both models share.
+
+    Raises:
+        KeyError: If a model has no predictions on the split, or there is no such metric.
+    """
+    answers = {
+        model: rows for (part, model), rows in _answers(predictions, members) if part == split
+    }
+    pair = [_Sums(answers[model]) for model in (first, second)]
+    value = np.subtract(*(sums.figures()[metric] for sums in pair))
+    drawn = np.subtract(*(sums.resampled(seed)[metric] for sums in pair))
+    return float(value[0]), *_interval(drawn, float(value[0]))
+
+
+def _answers(
+    predictions: pa.Table, members: pa.Table
+) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
+    frame = pd.DataFrame(predictions.drop_columns("probabilities").to_pydict())
+    frame["probabilities"] = [dict(row) for row in predictions["probabilities"].to_pylist()]
+    artists = dict(
+        zip(members["track_id"].to_pylist(), members["artist_key"].to_pylist(), strict=True)
+    )
+    frame["artist"] = [artists[track_id] for track_id in frame["track_id"]]
+    frame = frame.sort_values(["artist", "track_id"])
+    for key, rows in frame.groupby(["split", "model"], sort=True):
+        split, model = tuple(key)  # pyright: ignore[reportArgumentType]
+        yield (str(split), str(model)), rows
+
+
+def _figures_with_intervals(
+    answers: pd.DataFrame, seed: int
+) -> Iterator[tuple[str, float, float, float, int]]:
+    sums = _Sums(answers)
+    drawn = sums.resampled(seed)
+    for metric, (value,) in sums.figures().items():
+        if np.isnan(value):
+            continue
+        n = sums.tracks_of(metric)
+        yield metric, float(value), *_interval(drawn[metric], float(value)), n
+
+
+def _interval(drawn: np.ndarray, value: float) -> tuple[float, float]:
+    """The 95 % percentile interval; a resample in which a genre does not occur says nothing."""
+    drawn = drawn[~np.isnan(drawn)]
+    if not len(drawn):
+        return value, value
+    low, high = np.percentile(drawn, [2.5, 97.5])
+    # Resamples of a calibration error are larger than the figure itself, which cannot be negative.
+    return min(float(low), value), max(float(high), value)
+
+
+class _Sums:
+    """Sums over the tracks of each artist, from which every figure follows.
+
+    Args:
+        answers: What one model says of the tracks of one split, sorted by artist.
+    """
+
+    def __init__(self, answers: pd.DataFrame):
+        self.genres = sorted(answers["probabilities"].iloc[0])
+        places = {genre: i for i, genre in enumerate(self.genres)}
+        true = np.array([places[genre] for genre in answers["genre_true"]])
+        told = np.array([places[genre] for genre in answers["genre_pred"]])
+        p = np.array([[row[genre] for genre in self.genres] for row in answers["probabilities"]])
+        n, k = p.shape
+        rows = np.arange(n)
+        eye = np.eye(k)
+        hit = (true == told).astype(float)
+        p_true = p[rows, true]
+        confidence = p[rows, told]
+        # Guo et al. take bins open on the left, so that a confidence of 1 is in the last one.
+        which_bin = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
+        in_bin = np.eye(ECE_BINS)[which_bin]
+        per_track = {
+            "n": np.ones((n, 1)),
+            "hits": hit[:, None],
+            # A stable order, so that a model that says the same of every genre gains nothing.
+            "top3": (np.argsort(-p, axis=1, kind="stable")[:, :3] == true[:, None])
+            .any(axis=1, keepdims=True)
+            .astype(float),
+            "loss": -np.log(np.clip(p_true, np.finfo(float).eps, 1))[:, None],
+            "true": eye[true],
+            "told": eye[told],
+            "right": eye[true] * hit[:, None],
+            "bin_confidence": in_bin * confidence[:, None],
+            "bin_hits": in_bin * hit[:, None],
+        }
+        artists, starts = np.unique(answers["artist"].to_numpy(dtype=str), return_index=True)
+        self.artists = len(artists)
+        self._columns = np.cumsum([part.shape[1] for part in per_track.values()])[:-1]
+        self._names = list(per_track)
+        order = np.argsort(starts)
+        self._sums = np.add.reduceat(
+            np.concatenate(list(per_track.values()), axis=1), starts[order], axis=0
+        )
+
+    def figures(self) -> dict[str, np.ndarray]:
+        """Every figure over all artists, each of shape (1,); NaN where nothing is to be said."""
+        return self._from_totals(self._sums.sum(axis=0, keepdims=True))
+
+    def resampled(self, seed: int) -> dict[str, np.ndarray]:
+        """Every figure over each resample of artists, each of shape (RESAMPLES,)."""
+        generator = np.random.default_rng(seed)
+        totals = []
+        for _ in range(0, RESAMPLES, _CHUNK):
+            drawn = generator.integers(self.artists, size=(_CHUNK, self.artists))
+            drawn += np.arange(_CHUNK)[:, None] * self.artists
+            weights = np.bincount(drawn.ravel(), minlength=_CHUNK * self.artists)
+            totals.append(weights.reshape(_CHUNK, self.artists).astype(float) @ self._sums)
+        return self._from_totals(np.concatenate(totals))
+
+    def tracks_of(self, metric: str) -> int:
+        """Tracks that a figure is over."""
+        totals = self._named(self._sums.sum(axis=0, keepdims=True))
+        if metric.startswith("recall:"):
+            return round(totals["true"][0, self.genres.index(metric.removeprefix("recall:"))])
+        return round(totals["n"][0, 0])
+
+    def _named(self, totals: np.ndarray) -> dict[str, np.ndarray]:
+        return dict(zip(self._names, np.split(totals, self._columns, axis=1), strict=True))
+
+    def _from_totals(self, totals: np.ndarray) -> dict[str, np.ndarray]:
+        s = self._named(totals)
+        n = s["n"][:, 0]
+        recall = _ratio(s["right"], s["true"])
+        figures = {
+            "accuracy": s["hits"][:, 0] / n,
+            "balanced_accuracy": _mean_of_known(recall),
+            "macro_f1": _mean_of_known(_ratio(2 * s["right"], s["true"] + s["told"])),
+        }
+        if len(self.genres) > 3:
+            figures["top3_accuracy"] = s["top3"][:, 0] / n
+        figures["log_loss"] = s["loss"][:, 0] / n
+        figures["ece"] = np.abs(s["bin_confidence"] - s["bin_hits"]).sum(axis=1) / n
+        for i, genre in enumerate(self.genres):
+            figures[f"recall:{genre}"] = recall[:, i]
+        return figures
+
+
+def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
+
+
+def _mean_of_known(values: np.ndarray) -> np.ndarray:
+    known = ~np.isnan(values)
+    return np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)

@@ -1,0 +1,1 @@
+"""Features: numbers computed from audio, or published beside it."""

@@ -1,0 +1,1 @@
+"""Labels: one taxonomy, canonical artists, and the evidence behind each label."""

@@ -1,0 +1,319 @@
+"""What each track is held to be: its genres, artist and album, and the evidence behind them.
+
+Two kinds of evidence are kept side by side: what the source says of the track and what the tags
+in its file say. The source decides; the tags decide where it says nothing. Nothing is guessed: a
+track of several top genres gets none, and spellings that nobody knows are counted.
+
+Light; scipy is imported when tracks are labelled.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genre_assets.demo.mark import SYNTHETIC_ENCODER
+from genre_assets.labels.artists import CanonicalArtists, canonical_artists, name_words
+from genre_assets.labels.taxonomy import Genre, Taxonomy, load_taxonomy
+from genre_assets.lake.schemas import LABELS
+from genre_assets.progress import counted
+
+NO_GENRE = "no genre by any evidence"
+DUPLICATE = "exact duplicate of another track"
+SEVERAL_TOP_GENRES = "several top genres"
+"""Begins the reason of a track whose top genre is open; its sub-genres may be clear."""
+_TAGS = "id3"
+
+
+@dataclass(frozen=True)
+class LabelResult:
+    """Labels and the account of how they came about.
+
+    Attributes:
+        labels: Rows of ``lake.schemas.LABELS``, one for each track, in the order of the tracks.
+        unknown_spellings: Tracks that each unknown spelling of a genre stands on.
+        notes: Sentences for whoever reads the run's log.
+    """
+
+    labels: pa.Table
+    unknown_spellings: Counter[str]
+    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What one witness says of a track's genres.
+
+    Attributes:
+        tops: The top genres it names; several leave the top genre open.
+        genres: All genres it names, in its order.
+        unknown: Spellings of it that nobody knows.
+    """
+
+    tops: tuple[str, ...] = ()
+    genres: tuple[Genre, ...] = ()
+    unknown: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> str | None:
+        """The one top genre, or None."""
+        return self.tops[0] if len(self.tops) == 1 else None
+
+
+def label_tracks(tracks: pa.Table, audio: pa.Table, id3_tags: pa.Table) -> LabelResult:
+    """Label every track.
+
+    ``genre_top`` is the source's, else the tags'. ``agreement`` says what the other witness makes
+    of it: it ``agrees``, it ``disagrees``, or genre_top stands ``alone``; ``none`` where there is
+    no genre_top. ``evidence`` names the witness also where it names several top genres and
+    genre_top is null. ``subgenres`` are all that lie below genre_top, or all that the witness names
+    where genre_top is null.
+
+    Missing or failed audio excludes no label, because features may come with the dataset. Tracks
+    with the same bytes are duplicates of the first of them that takes part, by track id.
+
+    Args:
+        tracks: Rows of ``lake.schemas.TRACKS``.
+        audio: Rows of ``lake.schemas.AUDIO``; a track may have none.
+        id3_tags: Rows of ``lake.schemas.ID3_TAGS``; a track may have none.
+
+    Returns:
+        One label for each track, the unknown spellings, and notes.
+    """
+    tags = _beside(tracks, id3_tags, ["artist", "album", "genres", "encoder"])
+    files = _beside(tracks, audio, ["sha256", "status"])
+    taxonomy = load_taxonomy()
+    unknown: Counter[str] = Counter()
+
+    def witnessed(tops: Iterable[str | None], lists: Iterable[list[str] | None], by_source: bool):
+        read: dict[tuple[str | None, tuple[str, ...]], Evidence] = {}
+        for top, spellings in zip(tops, lists, strict=True):
+            said = top, tuple(s for s in spellings or () if s)
+            if said not in read:
+                read[said] = _read(taxonomy, *said, by_source=by_source)
+            unknown.update(read[said].unknown)
+            yield read[said]
+
+    track_ids = tracks["track_id"].to_pylist()
+    sources = tracks["source"].to_pylist()
+    by_source = list(witnessed(tracks["genre_top"].to_pylist(), tracks["genres"].to_pylist(), True))
+    by_tags = list(witnessed([None] * len(track_ids), tags["genres"], False))
+    verdicts = _verdicts(taxonomy, by_source, by_tags)
+    artists = canonical_artists(
+        sources,
+        tracks["artist_id"].to_pylist(),
+        _tags_before_folders(sources, tracks["artist"].to_pylist(), tags["artist"]),
+        tags["artist"],
+    )
+    excluded = [
+        _gone(gone_at) or verdict.excluded
+        for gone_at, verdict in zip(tracks["gone_at"].to_pylist(), verdicts, strict=True)
+    ]
+    duplicate_of = _duplicates(track_ids, files["sha256"], files["status"], excluded)
+    labels = pa.table(
+        {
+            "track_id": track_ids,
+            "genre_top": [verdict.top for verdict in verdicts],
+            "subgenres": [verdict.subgenres for verdict in verdicts],
+            "artist_key": artists.keys,
+            "album_key": _album_keys(tracks, tags["album"], artists.keys),
+            "evidence": [
+                source if verdict.witness == "source" else verdict.witness
+                for source, verdict in zip(sources, verdicts, strict=True)
+            ],
+            "agreement": [verdict.agreement for verdict in verdicts],
+            "source_genre_top": [evidence.top for evidence in by_source],
+            "id3_genre_top": [evidence.top for evidence in by_tags],
+            "duplicate_of": duplicate_of,
+            "synthetic": [encoder == SYNTHETIC_ENCODER for encoder in tags["encoder"]],
+            "excluded": [
+                DUPLICATE if first and not (reason or "").startswith("gone") else reason
+                for first, reason in zip(duplicate_of, excluded, strict=True)
+            ],
+        },
+        schema=LABELS.schema,
+    )
+    return LabelResult(labels, unknown, _notes(labels, artists, unknown))
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What two witnesses together make of a track's genres."""
+
+    top: str | None
+    subgenres: list[str]
+    witness: str | None
+    agreement: str
+    excluded: str | None
+
+
+def _read(
+    taxonomy: Taxonomy, genre_top: str | None, spellings: Sequence[str], *, by_source: bool
+) -> Evidence:
+    genres: list[Genre] = []
+    unknown: list[str] = []
+    for spelling in (genre_top, *spellings):
+        # A source's number is an FMA genre id, left where the dataset lacks genres.csv; a tag's
+        # number would be one of ID3v1.
+        if by_source and spelling and spelling.isascii() and spelling.isdigit():
+            genre = taxonomy.of_id(int(spelling))
+            found, strange = ((genre,), ()) if genre else ((), (spelling,))
+        elif spelling:
+            reading = taxonomy.read(spelling)
+            found, strange = reading.genres, reading.unknown
+        else:
+            continue
+        genres += found
+        unknown += strange
+    tops = dict.fromkeys(taxonomy.top(genre).title for genre in genres)
+    if genre_top:
+        said = dict.fromkeys(taxonomy.top(genre).title for genre in taxonomy.resolve(genre_top))
+        tops = said or tops
+    return Evidence(tuple(tops), tuple(dict.fromkeys(genres)), tuple(dict.fromkeys(unknown)))
+
+
+def _verdicts(
+    taxonomy: Taxonomy, by_source: list[Evidence], by_tags: list[Evidence]
+) -> list[_Verdict]:
+    # Witnesses say few different things, and each is one object.
+    reached: dict[tuple[int, int], _Verdict] = {}
+    verdicts = []
+    for source, tags in zip(by_source, by_tags, strict=True):
+        pair = id(source), id(tags)
+        if pair not in reached:
+            reached[pair] = _verdict(taxonomy, source, tags)
+        verdicts.append(reached[pair])
+    return verdicts
+
+
+def _verdict(taxonomy: Taxonomy, source: Evidence, tags: Evidence) -> _Verdict:
+    witness, heard, other = ("source", source, tags) if source.tops else (_TAGS, tags, source)
+    if not heard.tops:
+        return _Verdict(None, [], None, "none", NO_GENRE)
+    if heard.top is None:
+        excluded = f"{SEVERAL_TOP_GENRES}: {', '.join(sorted(heard.tops))}"
+        return _Verdict(None, _most_specific_first(heard.genres), witness, "none", excluded)
+    if other.top is None:
+        agreement = "alone"
+    else:
+        agreement = "agrees" if other.top == heard.top else "disagrees"
+    below = [g for g in heard.genres + other.genres if taxonomy.top(g).title == heard.top]
+    return _Verdict(heard.top, _most_specific_first(below), witness, agreement, None)
+
+
+def _most_specific_first(genres: Iterable[Genre]) -> list[str]:
+    below_top = dict.fromkeys(genre for genre in genres if genre.depth)
+    return [genre.title for genre in sorted(below_top, key=lambda genre: -genre.depth)]
+
+
+def _gone(gone_at: datetime | None) -> str | None:
+    return f"gone from its source since {gone_at:%Y-%m-%d}" if gone_at else None
+
+
+def _duplicates(
+    track_ids: list[str],
+    sha256s: list[str | None],
+    statuses: list[str | None],
+    excluded: list[str | None],
+) -> list[str | None]:
+    """For each track the first track with the same bytes, None for the first one itself.
+
+    A track that takes part comes before one that is excluded: its label must not be lost to a
+    twin that has none. Files that failed are not compared, or all empty files would be one track.
+    """
+    first: dict[str, tuple[bool, str]] = {}
+    compared = [
+        sha if status == "ok" else None for sha, status in zip(sha256s, statuses, strict=True)
+    ]
+    for track_id, sha, reason in zip(track_ids, compared, excluded, strict=True):
+        if sha is not None:
+            rank = reason is not None, track_id
+            first[sha] = min(first.get(sha, rank), rank)
+    firsts = [first[sha][1] if sha is not None else None for sha in compared]
+    return [None if one == own else one for one, own in zip(firsts, track_ids, strict=True)]
+
+
+def _tags_before_folders(
+    sources: list[str], listed: list[str | None], tagged: list[str | None]
+) -> list[str | None]:
+    """What the source lists; but the name of a folder is only a guess, which the tags overrule."""
+    return [
+        (tag or name) if source == "folder" else name
+        for source, name, tag in zip(sources, listed, tagged, strict=True)
+    ]
+
+
+def _album_keys(
+    tracks: pa.Table, tag_albums: list[str | None], artist_keys: list[str | None]
+) -> list[str | None]:
+    """Keys of the albums: the source's id, else artist and title; a title alone may be anyone's."""
+    keys: list[str | None] = []
+    titles: dict[str | None, str] = {}
+    sources = tracks["source"].to_pylist()
+    listed = (
+        sources,
+        tracks["album_id"].to_pylist(),
+        _tags_before_folders(sources, tracks["album"].to_pylist(), tag_albums),
+    )
+    for source, album_id, album, tag_album, artist in zip(
+        *listed, tag_albums, artist_keys, strict=True
+    ):
+        if album_id:
+            keys.append(f"{source} album {album_id}")
+            continue
+        for title in (album, tag_album):
+            if title not in titles:
+                titles[title] = " ".join(name_words(title)) if title else ""
+        title = titles[album] or titles[tag_album]
+        keys.append(f"{artist} / {title}" if artist and title else None)
+    return keys
+
+
+def _beside(tracks: pa.Table, table: pa.Table, columns: list[str]) -> dict[str, list]:
+    """Columns of another table in the order of the tracks, None where it has no row of a track."""
+    rows = pc.index_in(  # pyright: ignore[reportAttributeAccessIssue]
+        tracks["track_id"], value_set=table["track_id"].combine_chunks()
+    )
+    return {name: pc.take(table[name], rows).to_pylist() for name in columns}
+
+
+def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -> list[str]:
+    agreement = Counter(labels["agreement"].to_pylist())
+    evidence = Counter(labels["evidence"].to_pylist())
+    notes = [
+        f"{labels.num_rows} tracks labelled; the genre comes from "
+        + ", ".join(f"{name or 'nowhere'} for {count}" for name, count in evidence.most_common()),
+        "The other witness, tags or source, "
+        + ", ".join(
+            f"{phrase} on {agreement[kind]}"
+            for kind, phrase in (
+                ("agrees", "agrees"),
+                ("disagrees", "disagrees"),
+                ("alone", "says nothing"),
+            )
+        )
+        + f"; {agreement['none']} tracks have no top genre.",
+    ]
+    if artists.spellings:
+        examples = sorted(artists.spellings.values(), key=lambda names: (-len(names), names))[:5]
+        notes.append(
+            f"{counted(len(artists.spellings), 'artist')} of several spellings, such as "
+            + "; ".join(" = ".join(names[:4]) for names in examples)
+            + "."
+        )
+    if nobody := labels["artist_key"].null_count:
+        notes.append(
+            f"The artist of {counted(nobody, 'track')} is unknown or various: "
+            "each is its own group."
+        )
+    if duplicates := labels.num_rows - labels["duplicate_of"].null_count:
+        notes.append(f"{counted(duplicates, 'exact duplicate')} of other tracks left out.")
+    if unknown:
+        most = ", ".join(f"{name!r} on {count}" for name, count in unknown.most_common(10))
+        notes.append(
+            f"{counted(len(unknown), 'unknown spelling')} of genres, none guessed: {most}."
+        )
+    return notes

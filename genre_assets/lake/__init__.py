@@ -1,0 +1,1 @@
+"""The lake: declared tables, atomic Parquet files, and DuckDB views over them."""

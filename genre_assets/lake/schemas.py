@@ -1,0 +1,357 @@
+"""The declared schema of every table in the lake: its columns, their types and what they mean.
+
+Parquet files are written with exactly these schemas, the DuckDB views bind to them, and the
+Dagster UI shows them as column schemas.
+"""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from genre_assets.lake.feature_columns import ECHONEST_COLUMNS, SUMMARY_COLUMNS
+
+TIME = pa.timestamp("us", tz="UTC")
+GENRES = pa.list_(pa.string())
+PROBABILITIES = pa.map_(pa.string(), pa.float64())
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of the lake.
+
+    Attributes:
+        name: The name of its folder and of its view.
+        schema: Column names, Arrow types and, as field metadata, what each column means.
+        key: The columns that identify a row.
+        partitioned_by: ``"shard"``, ``"task"`` or None when the table is one file.
+        doc: One sentence on what a row is.
+    """
+
+    name: str
+    schema: pa.Schema
+    key: tuple[str, ...]
+    partitioned_by: str | None
+    doc: str
+
+    def of_rows(self, rows: list[dict]) -> pa.Table:
+        """Build an Arrow table of this schema; a key that a row lacks becomes null."""
+        return pa.Table.from_pylist(rows, schema=self.schema)
+
+    def empty(self) -> pa.Table:
+        """An Arrow table of this schema with no rows."""
+        return self.schema.empty_table()
+
+
+def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
+    return pa.schema([pa.field(n, t, metadata={"description": doc}) for n, t, doc in columns])
+
+
+_STATUS = (
+    ("status", pa.string(), "ok, or the named kind of failure"),
+    ("reason", pa.string(), "why it failed, in one sentence; null when ok"),
+)
+_TRACK_ID = ("track_id", pa.string(), "source:source_track_id")
+
+TRACKS = Table(
+    "tracks",
+    _schema(
+        _TRACK_ID,
+        ("source", pa.string(), "fma_site, fma_dataset or folder"),
+        ("source_track_id", pa.string(), "the id that the source knows the track by"),
+        ("shard", pa.string(), "partition of the track, a pure function of its key"),
+        ("title", pa.string(), "title as the source gives it"),
+        ("artist", pa.string(), "artist as the source gives it"),
+        ("artist_id", pa.string(), "the source's own id of the artist"),
+        ("album", pa.string(), "album title as the source gives it"),
+        ("album_id", pa.string(), "the source's own id of the album"),
+        ("genres", GENRES, "genre names as the source gives them, most specific first"),
+        ("genre_top", pa.string(), "top genre as the source gives it, null when it gives none"),
+        ("official_split", pa.string(), "training, validation or test of the published split"),
+        ("subset", pa.string(), "smallest FMA subset that holds the track"),
+        ("license_url", pa.string(), "page of the licence"),
+        ("license_spdx", pa.string(), "SPDX identifier of the licence"),
+        ("attribution", pa.string(), "the credit line that the licence asks for"),
+        ("page_url", pa.string(), "page of the track"),
+        ("file_url", pa.string(), "where the audio file comes from"),
+        ("duration_s", pa.float64(), "seconds of the whole track as the source gives them"),
+        ("path", pa.string(), "where the audio file lies or should lie on this machine"),
+        ("file_bytes", pa.int64(), "size of the file at path in bytes, null when it is not there"),
+        ("file_mtime_ns", pa.int64(), "modification time of the file at path, null without one"),
+        ("first_seen_at", TIME, "when a sweep first listed the track"),
+        ("last_seen_at", TIME, "when a sweep last listed the track"),
+        ("gone_at", TIME, "when the source stopped listing the track, null while it does"),
+    ),
+    ("track_id",),
+    "shard",
+    "One track as its source describes it.",
+)
+
+REJECTED_ROWS = Table(
+    "rejected_rows",
+    _schema(
+        ("source", pa.string(), "the source that the row came from"),
+        ("origin", pa.string(), "file that held the row"),
+        ("place", pa.string(), "where in it: a track id, a row number or a path"),
+        ("reason", pa.string(), "why it could not become a track, in one sentence"),
+    ),
+    ("source", "origin", "place"),
+    "source",
+    "One thing that a source listed and the catalogue could not take.",
+)
+
+FETCHES = Table(
+    "fetches",
+    _schema(
+        _TRACK_ID,
+        ("url", pa.string(), "the URL that was asked for"),
+        ("final_url", pa.string(), "the URL that answered, after redirects"),
+        ("run_id", pa.string(), "the run that asked"),
+        ("fetched_at", TIME, "when the answer was complete or the try was given up"),
+        ("status", pa.int64(), "HTTP status, null when there was no answer"),
+        ("etag", pa.string(), "entity tag of the answer"),
+        ("bytes", pa.int64(), "bytes received"),
+        ("attempts", pa.int64(), "tries that this fetch took"),
+        ("outcome", pa.string(), "ok, or the named kind of failure"),
+        ("reason", pa.string(), "why it failed, in one sentence; null when ok"),
+    ),
+    ("track_id", "url", "run_id", "fetched_at"),
+    "shard",
+    "One try of one URL.",
+)
+
+AUDIO = Table(
+    "audio",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address: SHA-256 of the file's bytes"),
+        ("path", pa.string(), "where the file lies on this machine"),
+        ("bytes", pa.int64(), "size of the file in bytes"),
+        ("mtime_ns", pa.int64(), "modification time of the file when it was probed"),
+        ("format", pa.string(), "container and codec, such as MP3 or MP4/aac"),
+        ("sample_rate", pa.int64(), "samples a second and channel"),
+        ("channels", pa.int64(), "number of channels"),
+        ("duration_s", pa.float64(), "seconds of audio in the file"),
+        *_STATUS,
+        ("probe_version", pa.int64(), "version of the code that probed the file"),
+    ),
+    ("track_id",),
+    "shard",
+    "The audio file of one track: what it is, or why there is none.",
+)
+
+ID3_TAGS = Table(
+    "id3_tags",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address of the file that was read"),
+        ("tag_version", pa.string(), "ID3v1.1, ID3v2.2, ID3v2.3, ID3v2.4, MP4, Vorbis or APEv2"),
+        ("title", pa.string(), "title in the tags"),
+        ("artist", pa.string(), "artist in the tags"),
+        ("album", pa.string(), "album in the tags"),
+        ("genres", GENRES, "genres in the tags, numeric ones spelled out"),
+        ("year", pa.int64(), "year of release in the tags"),
+        ("bpm", pa.float64(), "beats a minute in the tags"),
+        ("bitrate", pa.int64(), "bits a second of the audio stream"),
+        ("encoder", pa.string(), "encoder or encoding settings in the tags"),
+        *_STATUS,
+        ("reader_version", pa.int64(), "version of the code that read the tags"),
+    ),
+    ("track_id",),
+    "shard",
+    "The tags inside the audio file of one track.",
+)
+
+LABELS = Table(
+    "labels",
+    _schema(
+        _TRACK_ID,
+        ("genre_top", pa.string(), "top genre of the taxonomy, null when no evidence gives one"),
+        ("subgenres", GENRES, "sub-genres of the taxonomy, most specific first"),
+        ("artist_key", pa.string(), "canonical artist: one key for all spellings"),
+        ("album_key", pa.string(), "canonical album within its source, null when unknown"),
+        ("evidence", pa.string(), "where genre_top comes from: the source's name, or id3"),
+        ("agreement", pa.string(), "agrees, disagrees, alone or none: the other evidence"),
+        ("source_genre_top", pa.string(), "top genre by the source's evidence"),
+        ("id3_genre_top", pa.string(), "top genre by the tags in the file"),
+        ("duplicate_of", pa.string(), "track_id of the first track with the same bytes"),
+        ("synthetic", pa.bool_(), "whether the track belongs to the synthetic demo corpus"),
+        ("excluded", pa.string(), "why the track takes part in no task, or null"),
+    ),
+    ("track_id",),
+    None,
+    "What one track is held to be, and by which evidence.",
+)
+
+SUMMARY_FEATURES = Table(
+    "summary_features",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address of the audio that was analysed"),
+        ("extractor_version", pa.int64(), "version of the extractor"),
+        ("feature_source", pa.string(), "who computed the values, and with what"),
+        *((name, pa.float32(), doc) for name, doc in SUMMARY_COLUMNS.items()),
+    ),
+    ("track_id",),
+    "shard",
+    "The 518 FMA summary features of one track, computed from its audio.",
+)
+
+FEATURE_FAILURES = Table(
+    "feature_failures",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address of the audio that was analysed"),
+        ("extractor_version", pa.int64(), "version of the extractor"),
+        *_STATUS,
+    ),
+    ("track_id",),
+    "shard",
+    "One track whose audio is there but whose features could not be computed.",
+)
+
+FMA_FEATURES = Table(
+    "fma_features",
+    _schema(
+        _TRACK_ID,
+        ("feature_source", pa.string(), "who computed the values, and with what"),
+        *((name, pa.float32(), doc) for name, doc in SUMMARY_COLUMNS.items()),
+    ),
+    ("track_id",),
+    "shard",
+    "The features.csv row of one track, as the dataset's author published it.",
+)
+
+ECHONEST_FEATURES = Table(
+    "echonest_features",
+    _schema(
+        _TRACK_ID,
+        ("feature_source", pa.string(), "who computed the values, and with what"),
+        *((name, pa.float32(), doc) for name, doc in ECHONEST_COLUMNS.items()),
+    ),
+    ("track_id",),
+    "shard",
+    "The echonest.csv row of one track, as the dataset's author published it.",
+)
+
+TASK_MEMBERS = Table(
+    "task_members",
+    _schema(
+        ("task", pa.string(), "name of the task"),
+        _TRACK_ID,
+        ("genre", pa.string(), "the genre to predict"),
+        ("split", pa.string(), "training, validation or test; cv when every fold is tested"),
+        ("fold", pa.int64(), "fold in which the track is tested, null with an official split"),
+        ("artist_key", pa.string(), "canonical artist, the unit of the bootstrap"),
+        ("group", pa.string(), "tracks of one group are never on both sides of a split"),
+        ("feature_table", pa.string(), "table that holds the features of the task"),
+        (
+            "leaky_split",
+            pa.string(),
+            "the same as split, at random across artists",
+        ),
+        ("leaky_fold", pa.int64(), "the same as fold, at random across artists"),
+    ),
+    ("task", "track_id"),
+    "task",
+    "One track that takes part in a task.",
+)
+
+TASK_NOTES = Table(
+    "task_notes",
+    _schema(
+        ("task", pa.string(), "name of the task"),
+        ("kind", pa.string(), "left_out, warning or note"),
+        ("text", pa.string(), "why tracks were left out, or what a reader should know"),
+        ("tracks", pa.int64(), "tracks left out for this reason, null for a warning or note"),
+    ),
+    ("task", "kind", "text"),
+    "task",
+    "One thing to know about who takes part in a task.",
+)
+
+_PREDICTION = _schema(
+    ("task", pa.string(), "name of the task"),
+    ("model", pa.string(), "name of the model"),
+    _TRACK_ID,
+    ("split", pa.string(), "validation, test or cv"),
+    ("genre_true", pa.string(), "the genre by the label"),
+    ("genre_pred", pa.string(), "the genre that the model holds most probable"),
+    ("probabilities", PROBABILITIES, "probability of each genre of the task"),
+)
+PREDICTIONS = Table(
+    "predictions",
+    _PREDICTION,
+    ("task", "model", "track_id"),
+    "task",
+    "What a model says of one track that it did not learn from, artists kept apart by the split.",
+)
+LEAKY_PREDICTIONS = Table(
+    "leaky_predictions",
+    _PREDICTION,
+    ("task", "model", "track_id"),
+    "task",
+    "What a model says of one track when its artist may be in the training data.",
+)
+
+SCORES = Table(
+    "scores",
+    _schema(
+        ("task", pa.string(), "name of the task"),
+        ("model", pa.string(), "name of the model"),
+        ("split", pa.string(), "validation, test or cv; leaky_ before it for random splits"),
+        (
+            "metric",
+            pa.string(),
+            "accuracy, balanced_accuracy, macro_f1, log_loss, …",
+        ),
+        ("value", pa.float64(), "the figure"),
+        ("low", pa.float64(), "lower end of its 95 % interval, bootstrapped over artists"),
+        ("high", pa.float64(), "upper end of that interval"),
+        ("n", pa.int64(), "tracks that the figure is over"),
+        ("made_at", TIME, "when the figure was computed"),
+    ),
+    ("task", "model", "split", "metric"),
+    "task",
+    "One figure of one model, with its interval.",
+)
+
+CHAMPIONS = Table(
+    "champions",
+    _schema(
+        ("task", pa.string(), "name of the task"),
+        ("model", pa.string(), "name of the best model"),
+        ("split", pa.string(), "split that it was chosen on"),
+        ("metric", pa.string(), "metric that it was chosen by"),
+        ("value", pa.float64(), "the figure"),
+        ("low", pa.float64(), "lower end of its 95 % interval"),
+        ("high", pa.float64(), "upper end of that interval"),
+        ("n", pa.int64(), "tracks that the figure is over"),
+        ("model_path", pa.string(), "folder of the trained model, relative to the lake"),
+        ("chosen_at", TIME, "when it was chosen"),
+    ),
+    ("task",),
+    "task",
+    "The best model of a task.",
+)
+
+TABLES = {
+    table.name: table
+    for table in (
+        TRACKS,
+        REJECTED_ROWS,
+        FETCHES,
+        AUDIO,
+        ID3_TAGS,
+        LABELS,
+        SUMMARY_FEATURES,
+        FEATURE_FAILURES,
+        FMA_FEATURES,
+        ECHONEST_FEATURES,
+        TASK_MEMBERS,
+        TASK_NOTES,
+        PREDICTIONS,
+        LEAKY_PREDICTIONS,
+        SCORES,
+        CHAMPIONS,
+    )
+}

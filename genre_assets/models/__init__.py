@@ -1,0 +1,1 @@
+"""Models: tasks, splits, training and trained models on disk."""

@@ -1,0 +1,142 @@
+"""The main job: the whole graph for one source and one task, materialised through Dagster."""
+
+import os
+from pathlib import Path
+
+import dagster as dg
+import pyarrow.compute as pc
+
+from genre_assets.console import one_line_console
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.tables import Lake
+from genre_assets.models.registry import MODELS
+from genre_assets.settings import Settings
+from genre_assets.sources.shards import SHARDS
+from genre_assets.summary import COUNTED, Outcome, print_summary
+
+INGEST_OF_SOURCE = {
+    "demo": ["demo_corpus", "folder_catalogue"],
+    "folder": ["folder_catalogue"],
+    "fma-dataset": ["fma_dataset_catalogue", "fma_features", "echonest_features"],
+}
+"""The assets that bring a source's tracks into the lake."""
+
+TRACKS_OF_SOURCE = {"demo": "folder", "folder": "folder", "fma-dataset": "fma_dataset"}
+"""What the table ``tracks`` calls a source."""
+
+PER_SHARD = ["audio", "id3_tags", "summary_features"]
+EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
+
+
+def run_pipeline(settings: Settings, source: str, task: str, models: list[str] | None) -> int:
+    """Materialise the graph from the source's catalogue to the task's report, and sum it up.
+
+    Args:
+        settings: The settings that the definitions were loaded with.
+        source: One of ``INGEST_OF_SOURCE``.
+        task: Name of the task to train and evaluate.
+        models: Names of the models to train; None trains all of them.
+
+    Returns:
+        The exit status: 0, or 1 if any asset failed.
+    """
+    lake = Lake(settings.data)
+    outcome = Outcome()
+    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.data / "dagster")))
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        lake.root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(
+            f"{error.filename} cannot be made ({error.strerror}): let GENRE_ASSETS_DATA name a "
+            "folder that can be written."
+        ) from error
+    with dg.DagsterInstance.get() as instance:
+        run = _Run(instance, outcome)
+        run.phase(INGEST_OF_SOURCE[source])
+        present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
+        if not outcome.failures and not present:
+            outcome.failures.append(f"The source {source} lists no tracks.")
+        if not outcome.failures:
+            run.phase(PER_SHARD, shards=(present[0], present[-1]))
+            run.phase(["labels"])
+            run.phase(["task_dataset"], task=task)
+        if not outcome.failures:
+            run.phase([f"models/{name}" for name in models or MODELS], task=task)
+            run.phase(EVALUATION, task=task)
+    print_summary(lake, task, outcome)
+    return 1 if outcome.failures else 0
+
+
+class _Run:
+    """Runs parts of the graph in this process, one after the other, on one instance."""
+
+    def __init__(self, instance: dg.DagsterInstance, outcome: Outcome):
+        from genre_assets.definitions import defs
+
+        self._job = dg.Definitions(
+            assets=defs.assets, resources=defs.resources, loggers={"console": one_line_console}
+        ).resolve_implicit_global_asset_job_def()
+        self._instance = instance
+        self._outcome = outcome
+
+    def phase(
+        self, assets: list[str], shards: tuple[str, str] | None = None, task: str | None = None
+    ) -> None:
+        """Materialise assets, for a range of shards or for a task where they are partitioned."""
+        tags = {}
+        if shards:
+            tags = {
+                "dagster/asset_partition_range_start": shards[0],
+                "dagster/asset_partition_range_end": shards[1],
+            }
+        result = self._job.execute_in_process(
+            instance=self._instance,
+            asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
+            partition_key=task,
+            tags=tags,
+            run_config={"loggers": {"console": {}}},
+            raise_on_error=False,
+        )
+        for event in result.get_asset_materialization_events():
+            self._count(event)
+        for event in result.get_step_failure_events():
+            if _is_interruption(event):
+                raise KeyboardInterrupt
+            self._outcome.failures.append(_sentence(event))
+
+    def _count(self, event: dg.DagsterEvent) -> None:
+        materialization = event.step_materialization_data.materialization
+        name = materialization.asset_key.to_user_string()
+        sums = self._outcome.assets.setdefault(name, dict.fromkeys(COUNTED, 0.0))
+        for key in COUNTED:
+            value = materialization.metadata.get(key)
+            if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
+                sums[key] += value.value or 0
+
+
+def _is_interruption(event: dg.DagsterEvent) -> bool:
+    # Dagster makes a failed step of Ctrl-C.
+    error = event.step_failure_data.error
+    while error is not None:
+        if error.cls_name == "DagsterExecutionInterruptedError":
+            return True
+        error = error.cause
+    return False
+
+
+def _sentence(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    name = (event.step_key or "").replace("__", "/")
+    if data.user_failure_data and data.user_failure_data.description:
+        return f"{name}: {data.user_failure_data.description}"
+    error = data.error.cause or data.error if data.error else None
+    return f"{name}: {error.message.strip() if error else 'failed without a word'}"
+
+
+def _shards_with_tracks(lake: Lake, source: str) -> list[str]:
+    listed = lake.read(TRACKS, columns=["source", "shard", "gone_at"])
+    ours = (pc.field("source") == source) & pc.field("gone_at").is_null()
+    present = set(listed.filter(ours)["shard"].to_pylist())
+    return [shard for shard in SHARDS if shard in present]

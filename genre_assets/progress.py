@@ -1,0 +1,68 @@
+"""Progress of long work in words: counts, failures, rate and time left."""
+
+import time
+from collections.abc import Callable
+
+_ENOUGH_TO_TELL = 5
+"""Done before a time left is told: the first ones pay for the start of the workers."""
+
+Log = Callable[[str], None]
+"""Takes one line for the log."""
+
+
+def silent(line: str) -> None:
+    """Log nothing."""
+
+
+def counted(count: int, noun: str) -> str:
+    """A count with its noun, such as ``1 track`` or ``2,000 tracks``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+class Progress:
+    """Says how far a piece of work is, at most once in a few seconds.
+
+    Args:
+        noun: What is counted, such as ``"files probed"``.
+        total: How many there are.
+        log: Where the lines go.
+        every_s: Seconds between two lines.
+    """
+
+    def __init__(self, noun: str, total: int, log: Log = silent, every_s: float = 5.0):
+        self._noun = noun
+        self._total = total
+        self._log = log
+        self._every_s = every_s
+        self._started = self._said = time.monotonic()
+        self.done = 0
+        self.failed = 0
+
+    def count(self, failed: bool = False) -> None:
+        """Count one more as done, and as failed if it was."""
+        self.done += 1
+        self.failed += failed
+        now = time.monotonic()
+        if now - self._said >= self._every_s or self.done == self._total:
+            self._said = now
+            self._log(self.line())
+
+    def line(self) -> str:
+        """The state in one line."""
+        seconds = max(time.monotonic() - self._started, 1e-9)
+        rate = self.done / seconds
+        left = (self._total - self.done) / rate if rate else float("inf")
+        failed = f", {self.failed} failed" if self.failed else ""
+        tells = _ENOUGH_TO_TELL <= self.done < self._total
+        rest = f", {_duration(left)} left" if tells else ""
+        return f"{self.done} of {self._total} {self._noun}{failed}, {rate:.1f}/s{rest}"
+
+
+def _duration(seconds: float) -> str:
+    if seconds == float("inf"):
+        return "unknown time"
+    minutes, seconds = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"

@@ -1,0 +1,1 @@
+"""Sources: they list tracks and say where the audio lies."""

@@ -1,0 +1,1 @@
+"""Tags: what audio files say of themselves."""

@@ -1,0 +1,57 @@
+import dagster as dg
+import pytest
+
+from genre_assets.definitions import defs
+from genre_assets.lake.schemas import TABLES
+from genre_assets.models.tasks import load_tasks
+from genre_assets.sources.shards import SHARDS
+
+SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
+GRAPH = defs.resolve_asset_graph()
+
+
+def test_the_groups_are_those_of_the_design():
+    assert {spec.group_name for spec in SPECS.values()} == {
+        *("ingest", "metadata", "features", "models", "evaluation")
+    }
+
+
+def test_tracks_are_an_external_asset_that_both_catalogues_write_shard_by_shard():
+    assert "tracks" in SPECS
+    node = GRAPH.get(dg.AssetKey("tracks"))
+    assert node.is_external
+    assert {key.to_user_string() for key in node.parent_keys} == {
+        "folder_catalogue",
+        "fma_dataset_catalogue",
+    }
+    assert node.partitions_def.get_partition_keys() == SHARDS
+
+
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_every_asset_that_is_made_here_has_a_code_version_and_says_what_it_is(name):
+    node = GRAPH.get(SPECS[name].key)
+    assert node.is_external or SPECS[name].code_version
+    assert SPECS[name].description
+
+
+@pytest.mark.parametrize("name", ["audio", "id3_tags", "summary_features", "labels"])
+def test_a_range_of_shards_is_one_run(name):
+    policy = GRAPH.get(dg.AssetKey(name)).backfill_policy
+    assert policy == dg.BackfillPolicy.single_run()
+
+
+@pytest.mark.parametrize("name", sorted(set(SPECS) & set(TABLES)))
+def test_a_table_shows_its_columns_and_what_they_mean(name):
+    columns = SPECS[name].metadata["dagster/column_schema"].columns
+    assert [column.name for column in columns] == TABLES[name].schema.names
+    assert all(column.description for column in columns)
+
+
+def test_under_a_hundred_shards_so_that_staleness_is_known_downstream():
+    assert len(SHARDS) < 100
+
+
+def test_the_jobs_are_partitioned_by_shard_and_by_task():
+    refresh, train = defs.resolve_job_def("refresh"), defs.resolve_job_def("train")
+    assert refresh.partitions_def.get_partition_keys() == SHARDS
+    assert train.partitions_def.get_partition_keys() == list(load_tasks())

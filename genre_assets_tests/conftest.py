@@ -1,0 +1,16 @@
+"""Fixtures that several test packages share."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real FMA clips and metadata; the test is skipped where it is absent."""
+    default = Path(__file__).parent.parent / ".." / "shared" / "data"
+    folder = Path(os.environ.get("GENRE_ASSETS_REAL_DATA", default)).resolve()
+    if not (folder / "fma").is_dir():
+        pytest.skip(f"no real FMA data in {folder}; GENRE_ASSETS_REAL_DATA names its folder")
+    return folder

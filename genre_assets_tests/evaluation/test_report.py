@@ -1,0 +1,196 @@
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from genre_assets.evaluation.report import _mistakes, report_path, write_report
+from genre_assets.lake.schemas import CHAMPIONS, ID3_TAGS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
+from genre_assets.lake.tables import Lake
+
+HOSTILE = '<script>alert("x")</script><img src=x onerror=alert(1)>'
+
+
+class Page(HTMLParser):
+    """Checks that elements close in order and keeps what a browser would fetch or run."""
+
+    VOID = ("meta", "br", "img", "link", "input", "path", "use", "rect")
+
+    def __init__(self, text: str):
+        super().__init__()
+        self.open: list[str] = []
+        self.fetched: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        self.fetched += [
+            value
+            for name, value in attrs
+            if name in ("src", "href", "xlink:href") and not value.startswith("#")
+        ]
+        assert not any(name.startswith("on") for name, _ in attrs)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in self.VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture
+def report(tmp_path, trained, scored, now):
+    task, members, predictions, _ = trained
+    scores, champion = scored
+
+    def write(**changes):
+        tracks = TRACKS.of_rows(
+            [
+                {"track_id": key, "title": f"{HOSTILE} {key}", "artist": "A & B <C>"}
+                for key in members["track_id"].to_pylist()
+            ]
+        )
+        values = {
+            "task": task,
+            "members": members,
+            "tracks": tracks,
+            "tags": ID3_TAGS.empty(),
+            "predictions": predictions,
+            "scores": scores,
+            "champion": champion,
+            "made_at": now,
+            "command": "genre-assets run --task test_task && echo done",
+            "remarks": ["Jazz has few artists."],
+            "left_out": {"no genre of this task": 7, "excluded: <silent>": 12},
+        }
+        target = write_report(report_path(Lake(tmp_path), task.name), **(values | changes))
+        assert target == tmp_path / "reports" / "test_task" / "index.html"
+        text = target.read_text(encoding="utf-8")
+        return text, Page(text)
+
+    return write
+
+
+def test_the_report_tells_what_a_reader_needs(report, scored):
+    text, page = report()
+    said = re.sub(r"\s+", " ", page.text)
+    scores, _ = scored
+    figure = next(
+        row
+        for row in scores.to_pylist()
+        if (row["model"], row["split"], row["metric"]) == ("svm", "cv", "accuracy")
+    )
+    for expected in (
+        "Champion: svm, chosen by balanced accuracy on tracks out of fold",
+        f"; accuracy {figure['value']:.3f}",
+        f"{figure['low']:.3f} – {figure['high']:.3f}",  # noqa: RUF001
+        "140",
+        "Tracks that share an artist, an album or the same bytes are in one fold",
+        "Features come from echonest_features",
+        "Jazz has few artists.",
+        "12: excluded: <silent>",
+        "With artists kept apart, svm is right for",
+        "owed to knowing the artist",
+        "Most confident mistakes",
+        "always saying the most frequent genre gives",
+        "genre-assets run --task test_task && echo done",
+        "2024-05-06 07:08 UTC",
+    ):
+        assert expected in said, expected
+    assert text.count("<svg") == 2
+
+
+def test_it_needs_nothing_beside_it_and_runs_nothing(report):
+    text, page = report()
+    assert page.fetched == []
+    assert not {"script", "link", "iframe", "img", "object"} & set(page.tags)
+    assert not re.search(r"url\((?!#)|@import", text)
+
+
+def test_what_comes_from_outside_is_escaped(report):
+    text, page = report()
+    assert "<script" not in text
+    assert HOSTILE in page.text
+    assert "A & B <C>" in page.text
+
+
+def test_genre_names_may_hold_anything(report, trained, scored):
+    _, members, predictions, _ = trained
+    renamed = {"Rock": "R&B <b> $x_", "Folk": '"Folk" $\\frac$'}
+
+    def rename(table, schema):
+        def named(value):
+            if isinstance(value, str):
+                head, _, genre = value.rpartition(":")
+                if head == "recall":
+                    return f"recall:{renamed.get(genre, genre)}"
+                return renamed.get(value, value)
+            if isinstance(value, list):
+                return [(named(genre), p) for genre, p in value]
+            return value
+
+        rows = [{key: named(value) for key, value in row.items()} for row in table.to_pylist()]
+        return schema.of_rows(rows)
+
+    scores, _ = scored
+    _, page = report(
+        members=rename(members, TASK_MEMBERS),
+        predictions=rename(predictions, PREDICTIONS),
+        scores=rename(scores, SCORES),
+    )
+    for name in renamed.values():
+        assert page.text.count(name) >= 4
+
+
+def test_the_same_input_gives_the_same_report(report):
+    assert report()[0] == report()[0]
+
+
+def test_figures_take_the_colours_of_the_page(report):
+    text, _ = report()
+    assert "var(--honest)" in text and "prefers-color-scheme: dark" in text
+    assert not re.search(r"#0[1-4]0[1-4]0[1-4]", text)
+
+
+def test_without_models_it_still_says_what_was_to_be_evaluated(report):
+    _, page = report(
+        predictions=PREDICTIONS.empty(), scores=SCORES.empty(), champion=CHAMPIONS.empty()
+    )
+    assert "No model has been scored yet." in page.text
+    assert "Features come from echonest_features" in page.text
+
+
+def test_a_file_of_a_folder_goes_by_its_tags_and_a_listed_track_by_its_listing():
+    told = [
+        {
+            "track_id": track_id,
+            "genre_true": "Folk",
+            "genre_pred": "Jazz",
+            "probabilities": [("Folk", 0.1), ("Jazz", 0.9)],
+        }
+        for track_id in ("folder:1", "folder:2", "fma_dataset:3")
+    ]
+    names = [
+        {"track_id": track_id, "title": "listed", "artist": None}
+        for track_id in ("folder:1", "folder:2", "fma_dataset:3")
+    ]
+    tags = [
+        {"track_id": track_id, "title": "tagged", "artist": "tagged artist"}
+        for track_id in ("folder:1", "fma_dataset:3")
+    ]
+    mistakes = _mistakes(told, TRACKS.of_rows(names), ID3_TAGS.of_rows(tags))
+    assert [(row["title"], row["artist"]) for row in mistakes] == [
+        ("listed", "tagged artist"),
+        ("tagged", "tagged artist"),
+        ("listed", "unknown"),
+    ]

@@ -1,0 +1,235 @@
+import numpy as np
+import pytest
+import soundfile
+
+from genre_assets.audio.status import AudioError, Status
+from genre_assets.audio.workers import WorkerPool
+from genre_assets.features import extraction
+from genre_assets.features.extraction import Clip, extract_shard, warm_up
+from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
+from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES
+from genre_assets.lake.tables import Lake
+from genre_assets_tests.features.signals import noise
+
+SHARD = "folder_00"
+
+
+def audio_rows(**contents):
+    """Audio that is ok, one track for each ``name="content"``."""
+    return [
+        {"track_id": f"folder:{name}", "sha256": content, "path": f"/music/{name}.mp3",
+         "duration_s": 30.0, "status": "ok"}
+        for name, content in contents.items()
+    ]  # fmt: skip
+
+
+class Shard:
+    """A shard whose clips are "analysed" in this process, as the test says."""
+
+    def __init__(self, lake):
+        self.journal = lake.journal(SUMMARY_FEATURES, SHARD)
+        self.failure_journal = lake.journal(FEATURE_FAILURES, SHARD)
+        self.features = SUMMARY_FEATURES.empty()
+        self.failures = FEATURE_FAILURES.empty()
+        self.analysed = []
+        self.outcomes = {}
+        self.killed_after = None
+        self.lines = []
+
+    def run(self, function, items, limit_s, name):
+        """Stands in for the worker pool's."""
+        for clip in items:
+            if self.killed_after is not None and len(self.analysed) == self.killed_after:
+                raise KeyboardInterrupt
+            self.analysed.append(clip.sha256)
+            value = np.full(518, sum(clip.sha256.encode()), np.float32)
+            yield clip, self.outcomes.get(clip.sha256, value)
+
+    def refresh(self, rows):
+        self.analysed = []
+        self.features, self.failures = extract_shard(
+            AUDIO.of_rows(rows), self.features, self.failures,
+            self.journal, self.failure_journal, workers=self, log=self.lines.append,
+        )  # fmt: skip
+        self.journal.clear()
+        self.failure_journal.clear()
+
+    def tracks(self):
+        return [key.partition(":")[2] for key in self.features["track_id"].to_pylist()]
+
+
+@pytest.fixture
+def shard(tmp_path):
+    return Shard(Lake(tmp_path))
+
+
+def test_only_what_is_new_is_analysed(shard):
+    shard.refresh(audio_rows(a="x", b="y"))
+    assert shard.analysed == ["x", "y"]
+    shard.refresh(audio_rows(a="x", b="changed", c="z"))
+    assert shard.analysed == ["changed", "z"]
+    assert shard.tracks() == ["a", "b", "c"]
+    shard.refresh(audio_rows(a="x", b="changed", c="z"))
+    assert shard.analysed == []
+    assert shard.tracks() == ["a", "b", "c"]
+
+
+def test_rows_conform_and_hold_their_own_values(shard):
+    shard.refresh(audio_rows(b="y", a="x"))
+    assert shard.features.schema.equals(SUMMARY_FEATURES.schema, check_metadata=True)
+    assert shard.failures.schema.equals(FEATURE_FAILURES.schema, check_metadata=True)
+    first, second = shard.features.to_pylist()
+    assert (first["track_id"], first["sha256"], first[COLUMNS[0]]) == ("folder:a", "x", ord("x"))
+    assert (second["track_id"], second["sha256"], second[COLUMNS[-1]]) == (
+        "folder:b",
+        "y",
+        ord("y"),
+    )
+    assert first["extractor_version"] == EXTRACTOR_VERSION
+    assert first["feature_source"] == FEATURE_SOURCE
+
+
+def test_the_same_bytes_are_analysed_once(shard):
+    shard.refresh(audio_rows(a="x", b="x"))
+    assert shard.analysed == ["x"]
+    assert shard.tracks() == ["a", "b"]
+    shard.refresh(audio_rows(moved="x"))
+    assert shard.analysed == []
+    assert shard.tracks() == ["moved"]
+
+
+def test_tracks_without_sound_audio_have_no_features(shard):
+    shard.refresh(audio_rows(a="x", b="y"))
+    [missing] = audio_rows(a="x")
+    missing |= {"status": "missing", "sha256": None, "path": None}
+    shard.refresh([missing])  # b is not listed any more.
+    assert shard.tracks() == []
+    assert shard.failures.num_rows == 0
+
+
+def test_another_extractor_version_analyses_all_anew(shard, monkeypatch):
+    shard.refresh(audio_rows(a="x"))
+    monkeypatch.setattr(extraction, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    shard.refresh(audio_rows(a="x"))
+    assert shard.analysed == ["x"]
+    assert shard.features["extractor_version"].to_pylist() == [EXTRACTOR_VERSION + 1]
+
+
+def test_failures_are_recorded_and_taken_over(shard):
+    shard.outcomes["x"] = AudioError(Status.SILENT, "a.mp3: silence")
+    shard.refresh(audio_rows(a="x", b="x", c="y"))
+    assert shard.tracks() == ["c"]
+    assert [(r["track_id"], r["status"], r["reason"]) for r in shard.failures.to_pylist()] == [
+        ("folder:a", "silent", "a.mp3: silence"),
+        ("folder:b", "silent", "a.mp3: silence"),
+    ]
+    shard.refresh(audio_rows(a="x", b="x", c="y"))
+    assert shard.analysed == []
+    assert shard.failures.num_rows == 2
+
+
+@pytest.mark.parametrize("status", [Status.WORKER_DIED, Status.FAILED, Status.MISSING])
+def test_failures_that_may_not_be_the_files_are_tried_again(shard, status):
+    shard.outcomes["x"] = AudioError(status, "no memory")
+    shard.refresh(audio_rows(a="x"))
+    assert shard.failures["status"].to_pylist() == [status]
+    del shard.outcomes["x"]
+    shard.refresh(audio_rows(a="x"))
+    assert shard.analysed == ["x"]
+    assert shard.tracks() == ["a"]
+    assert shard.failures.num_rows == 0
+
+
+def test_a_killed_run_goes_on_where_it_was(shard):
+    rows = audio_rows(a="x", b="y", c="z")
+    shard.outcomes["y"] = AudioError(Status.SILENT, "b.mp3: silence")
+    shard.killed_after = 2
+    with pytest.raises(KeyboardInterrupt):
+        shard.refresh(rows)
+    shard.killed_after = None
+    shard.refresh(rows)
+    assert shard.analysed == ["z"]
+    assert shard.tracks() == ["a", "c"]
+    assert shard.failures["track_id"].to_pylist() == ["folder:b"]
+
+
+def test_finished_clips_reach_the_journal_while_others_run(shard, monkeypatch):
+    monkeypatch.setattr(extraction, "JOURNAL_EVERY_S", 0)
+    seen = []
+    outcomes = shard.run
+
+    def watched(*args, **options):
+        for outcome in outcomes(*args, **options):
+            seen.append(shard.journal.read().num_rows)
+            yield outcome
+
+    monkeypatch.setattr(shard, "run", watched)
+    shard.refresh(audio_rows(a="x", b="y", c="z"))
+    assert seen == [0, 1, 2]
+
+
+def test_the_log_says_what_was_done(shard):
+    shard.refresh(audio_rows(a="x", b="x", c="y"))
+    assert shard.lines[-1].startswith("2 of 2 clips analysed")
+
+
+def test_an_empty_shard_is_no_work(shard):
+    shard.refresh([])
+    assert (shard.features.num_rows, shard.failures.num_rows) == (0, 0)
+
+
+def test_real_workers_analyse_files_and_outlive_bad_ones(tmp_path):
+    good, short, broken = (tmp_path / name for name in ("good.wav", "short.wav", "broken.wav"))
+    soundfile.write(good, noise(22_050), 22_050)
+    soundfile.write(short, noise(22_050, seconds=0.1), 22_050)
+    broken.write_bytes(b"no sound here" * 100)
+    rows = [
+        {
+            "track_id": path.name,
+            "sha256": path.name,
+            "path": str(path),
+            "status": "ok",
+            "bytes": path.stat().st_size,
+            "mtime_ns": path.stat().st_mtime_ns,
+        }
+        for path in (good, short, broken)
+    ]
+    lake = Lake(tmp_path)
+    with WorkerPool(1, warm_up) as workers:
+        features, failures = extract_shard(
+            AUDIO.of_rows(rows), SUMMARY_FEATURES.empty(), FEATURE_FAILURES.empty(),
+            lake.journal(SUMMARY_FEATURES, SHARD), lake.journal(FEATURE_FAILURES, SHARD), workers,
+        )  # fmt: skip
+    assert features["track_id"].to_pylist() == ["good.wav"]
+    assert np.isfinite([features[name][0].as_py() for name in COLUMNS]).all()
+    reasons = {row["track_id"]: row for row in failures.to_pylist()}
+    assert reasons["short.wav"]["status"] == "too_short"
+    assert reasons["short.wav"]["reason"].startswith(f"{short}: ")
+    assert reasons["broken.wav"]["status"] == "not_audio"
+
+
+def test_the_copy_that_is_still_there_is_analysed_for_all_of_its_kind(tmp_path):
+    there = tmp_path / "there.wav"
+    soundfile.write(there, noise(22_050), 22_050)
+    found = there.stat()
+    rows = [
+        {"track_id": track_id, "sha256": "same", "path": str(path), "status": "ok",
+         "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+        for track_id, path in (("a", tmp_path / "gone.wav"), ("b", there))
+    ]  # fmt: skip
+    lake = Lake(tmp_path)
+    with WorkerPool(1, warm_up) as workers:
+        features, failures = extract_shard(
+            AUDIO.of_rows(rows), SUMMARY_FEATURES.empty(), FEATURE_FAILURES.empty(),
+            lake.journal(SUMMARY_FEATURES, SHARD), lake.journal(FEATURE_FAILURES, SHARD), workers,
+        )  # fmt: skip
+    assert features["track_id"].to_pylist() == ["a", "b"]
+    assert failures.num_rows == 0
+
+
+def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(tmp_path):
+    path = tmp_path / "changed.wav"
+    soundfile.write(path, noise(22_050), 22_050)
+    clip = Clip("a", "old content", path, 1.0, path.stat().st_size, path.stat().st_mtime_ns - 1)
+    with pytest.raises(AudioError, match="changed after it was probed"):
+        extraction._extract(clip)

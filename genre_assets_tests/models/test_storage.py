@@ -1,0 +1,174 @@
+import dataclasses
+import json
+import zipfile
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import skops.io
+
+from genre_assets.lake.schemas import ECHONEST_FEATURES
+from genre_assets.lake.tables import Lake
+from genre_assets.models.dataset import build_task
+from genre_assets.models.registry import MODELS
+from genre_assets.models.storage import (
+    ModelError,
+    gather_predictions,
+    load_model,
+    model_folder,
+    read_stored,
+    save_model,
+)
+from genre_assets.models.training import train
+from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, labels_of, tables
+
+TASK = a_task(split="official")
+
+
+@pytest.fixture(scope="module")
+def members():
+    return official_members({"Folk": 16, "Jazz": 16, "Rock": 20})
+
+
+def official_members(genres):
+    rows = labels_of(genres)
+    parts = ["training", "training", "training", "training", "training", "validation", "test"]
+    tracks = {row["track_id"]: {"official_split": parts[i % 7]} for i, row in enumerate(rows)}
+    return build_task(TASK, *tables(rows, tracks)).members
+
+
+@pytest.fixture(scope="module")
+def trained(members):
+    features = echonest_of(members)
+    return {name: train(FAST[name], TASK, members, features) for name in MODELS}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_comes_back_as_it_was(tmp_path, trained, name):
+    folder = save_model(Lake(tmp_path), trained[name])
+    assert folder == tmp_path / "models" / "task=test_task" / name
+    model, facts = load_model(folder)
+    x = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    np.testing.assert_array_equal(model.predict_proba(x), trained[name].estimator.predict_proba(x))
+    assert facts["genres"] == ["Folk", "Jazz", "Rock"] and len(facts["columns"]) == 8
+    stored = read_stored(folder)
+    assert stored.predictions.equals(trained[name].predictions)
+    assert stored.leaky_predictions.equals(trained[name].leaky_predictions)
+
+
+def test_a_new_model_replaces_the_old_and_leaves_nothing_behind(tmp_path, trained):
+    lake = Lake(tmp_path)
+    first = read_stored(save_model(lake, trained["majority"]))
+    leftover = model_folder(lake, "test_task", ".majority.dead.new")
+    leftover.mkdir()
+    second = read_stored(save_model(lake, trained["majority"]))
+    assert first.facts["id"] != second.facts["id"]
+    assert [path.name for path in first.path.parent.iterdir()] == ["majority"]
+
+
+def test_a_failed_save_keeps_the_old_model(tmp_path, trained):
+    lake = Lake(tmp_path)
+    before = read_stored(save_model(lake, trained["majority"]))
+    broken = dataclasses.replace(trained["majority"], predictions="not a table")
+    with pytest.raises(AttributeError):
+        save_model(lake, broken)
+    assert read_stored(before.path).facts == before.facts
+    assert [path.name for path in before.path.parent.iterdir()] == ["majority"]
+
+
+def test_a_file_of_other_types_is_not_loaded(tmp_path, trained):
+    folder = save_model(Lake(tmp_path), trained["majority"])
+    skops.io.dump({"estimator": subprocess_opener}, folder / "model.skops")
+    with pytest.raises(ModelError, match="types that no model of this package has"):
+        load_model(folder)
+
+
+def subprocess_opener():
+    raise AssertionError("a stored model ran code")
+
+
+@pytest.mark.parametrize("content", [b"", b"PK no zip", b"\x80\x04N."])
+def test_a_damaged_model_is_one_clear_sentence(tmp_path, trained, content):
+    folder = save_model(Lake(tmp_path), trained["majority"])
+    (folder / "model.skops").write_bytes(content)
+    with pytest.raises(ModelError, match="cannot be loaded") as caught:
+        load_model(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_the_model_file_is_compressed(tmp_path, trained):
+    folder = save_model(Lake(tmp_path), trained["random_forest"])
+    with zipfile.ZipFile(folder / "model.skops") as file:
+        assert {info.compress_type for info in file.infolist()} == {zipfile.ZIP_DEFLATED}
+
+
+def test_predictions_of_present_members_are_gathered(tmp_path, trained, members):
+    lake = Lake(tmp_path)
+    for model in trained.values():
+        save_model(lake, model)
+    honest, leaky, notes = gather_predictions(lake, "test_task", members, echonest_of(members))
+    assert notes == []
+    parts = members["split"].to_pylist()
+    assert honest.num_rows == len(MODELS) * (len(parts) - parts.count("training"))
+    assert leaky.num_rows == len(MODELS) * parts.count("test")
+    other = official_members({"Folk": 16, "Jazz": 16, "Rock": 18})
+    honest, leaky, notes = gather_predictions(lake, "test_task", other, echonest_of(other))
+    assert honest.num_rows == leaky.num_rows == 0
+    assert len(notes) == len(MODELS)
+    assert "majority is left out: it was trained on other members or features" in " ".join(notes)
+
+
+def test_no_models_are_no_predictions(tmp_path, members):
+    honest, leaky, notes = gather_predictions(
+        Lake(tmp_path), "test_task", members, echonest_of(members)
+    )
+    assert (honest.num_rows, leaky.num_rows, notes) == (0, 0, [])
+
+
+def test_damaged_folders_are_left_out_with_a_note(tmp_path, trained, members):
+    lake = Lake(tmp_path)
+    folders = {name: save_model(lake, trained[name]) for name in MODELS}
+    (folders["majority"] / "training.json").write_text("{")
+    (folders["svm"] / "predictions.parquet").unlink()
+    path = folders["random_forest"] / "leaky_predictions.parquet"
+    pq.write_table(trained["random_forest"].leaky_predictions.slice(1), path)
+    honest, _, notes = gather_predictions(lake, "test_task", members, echonest_of(members))
+    assert set(honest["model"].to_pylist()) == {"boosting", "logistic_regression", "vote"}
+    assert [note.split(" ")[0] for note in notes] == ["majority", "random_forest", "svm"]
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused(tmp_path, trained, members):
+    lake = Lake(tmp_path)
+    folder = save_model(lake, trained["majority"])
+    rows = trained["majority"].predictions.to_pylist()
+    rows[3]["probabilities"] = [("Folk", 0.9), ("Jazz", 0.3), ("Rock", 0.0)]
+    told = trained["majority"].predictions.schema
+    pq.write_table(
+        trained["majority"].predictions.from_pylist(rows, schema=told),
+        folder / "predictions.parquet",
+    )
+    _, _, (note,) = gather_predictions(lake, "test_task", members, echonest_of(members))
+    assert "do not sum to one" in note
+
+
+def test_the_facts_name_what_the_model_was_made_of(tmp_path, trained):
+    folder = save_model(Lake(tmp_path), trained["svm"])
+    facts = json.loads((folder / "training.json").read_text())
+    assert facts["feature_table"] == "echonest_features"
+    assert facts["learnt_from"] == "training and validation"
+    assert facts["n_learnt"] == 45 and facts["n_members"] == 52
+    assert set(facts["libraries"]) == {"scikit-learn", "numpy", "scipy", "skops"}
+
+
+def test_models_of_other_features_or_of_older_code_are_left_out(tmp_path, trained, members):
+    lake = Lake(tmp_path)
+    folder = save_model(lake, trained["majority"])
+    changed = echonest_of(members).to_pylist()
+    changed[0]["tempo"] += 1
+    features = ECHONEST_FEATURES.of_rows(changed)
+    honest, _, (note,) = gather_predictions(lake, "test_task", members, features)
+    assert honest.num_rows == 0 and "other members or features" in note
+    facts = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps(facts | {"version": "0"}))
+    honest, _, (note,) = gather_predictions(lake, "test_task", members, echonest_of(members))
+    assert honest.num_rows == 0 and "older code" in note

@@ -1,0 +1,137 @@
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+
+from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS
+from genre_assets.models.dataset import build_task
+from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.models.tasks import TaskError, load_tasks
+from genre_assets.models.training import train
+from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, label, labels_of, tables
+
+
+@pytest.fixture(scope="module")
+def members():
+    rows = labels_of({"Folk": 32, "Jazz": 24, "Rock": 40}, tracks_per_artist=4)
+    return build_task(a_task(), *tables(rows)).members
+
+
+def accuracy(predictions: pa.Table, split: str | None = None) -> float:
+    rows = [r for r in predictions.to_pylist() if split in (None, r["split"])]
+    return float(np.mean([r["genre_true"] == r["genre_pred"] for r in rows]))
+
+
+def test_the_real_mfcc_statistics_tell_hip_hop_from_rock(real_tables):
+    labels, tracks, features = real_tables
+    task = load_tasks()["fma_hiphop_rock"]
+    keys = {name: table["track_id"].to_pylist() for name, table in features.items()}
+    members = build_task(task, labels, tracks, keys).members
+    trained = train(MODELS["svm"], task, members, features["fma_features"])
+    assert accuracy(trained.predictions, "test") >= 0.935
+    assert len(trained.facts["columns"]) == 140
+    assert trained.facts["n_learnt"] == 1593 + 198
+    majority = train(MODELS["majority"], task, members, features["fma_features"])
+    assert accuracy(majority.predictions, "test") < 0.51
+
+
+@pytest.mark.parametrize("name", FAST)
+def test_every_model_says_one_thing_of_every_track(members, name):
+    trained = train(FAST[name], a_task(), members, echonest_of(members))
+    for told, table in (
+        (trained.predictions, PREDICTIONS),
+        (trained.leaky_predictions, LEAKY_PREDICTIONS),
+    ):
+        assert told.schema.equals(table.schema)
+        assert told["track_id"].to_pylist() == sorted(members["track_id"].to_pylist())
+        for row in told.to_pylist():
+            probabilities = dict(row["probabilities"])
+            assert set(probabilities) == {"Folk", "Jazz", "Rock"}
+            assert sum(probabilities.values()) == pytest.approx(1)
+            assert probabilities[row["genre_pred"]] == max(probabilities.values())
+    assert trained.estimator.predict_proba(np.zeros((2, 8), np.float32)).shape == (2, 3)
+
+
+def test_knowing_the_artist_shows_in_the_leaky_figure(members):
+    trained = train(MODELS["svm"], a_task(), members, echonest_of(members))
+    assert accuracy(trained.leaky_predictions) > accuracy(trained.predictions) + 0.1
+
+
+def test_no_track_of_a_tested_group_is_learnt(members):
+    seen = []
+
+    class Spy:
+        classes_ = np.array(["Folk", "Jazz", "Rock"])
+
+        def fit(self, x, y):
+            seen.append((set(x[:, 0].tolist()), None))
+            return self
+
+        def predict_proba(self, x):
+            seen[-1] = (seen[-1][0], set(x[:, 0].tolist()))
+            return np.full((len(x), 3), 1 / 3)
+
+    spec = ModelSpec("spy", "Remembers what it learns.", lambda *_: Spy())
+    features = echonest_of(members)
+    group_of = dict(zip(members["track_id"].to_pylist(), members["group"].to_pylist(), strict=True))
+    numbers = {name: float(i) for i, name in enumerate(sorted(set(group_of.values())))}
+    marked = pa.array(
+        [numbers[group_of[k]] for k in features["track_id"].to_pylist()], pa.float32()
+    )
+    place = features.schema.get_field_index("acousticness")
+    train(spec, a_task(), members, features.set_column(place, features.field(place), marked))
+    honest, leaky = seen[:5], seen[5:10]
+    assert all(not learnt & asked for learnt, asked in honest)
+    assert any(learnt & asked for learnt, asked in leaky)
+
+
+def test_the_same_seed_gives_the_same_predictions(members):
+    features = echonest_of(members)
+    shuffled = members.take(np.random.default_rng(0).permutation(members.num_rows))
+    for spec in (FAST["random_forest"], MODELS["svm"]):
+        first, second = (
+            train(spec, a_task(), rows, features, seed=3) for rows in (members, shuffled)
+        )
+        assert first.predictions.equals(second.predictions)
+        assert first.facts["data"] == second.facts["data"]
+
+
+def test_missing_values_are_imputed_and_empty_columns_dropped(members):
+    features = echonest_of(members)
+    for name, values in (
+        ("tempo", [None] * members.num_rows),
+        ("energy", [float("nan"), float("inf"), None] + [0.5] * (members.num_rows - 3)),
+    ):
+        place = features.schema.get_field_index(name)
+        features = features.set_column(
+            place, features.field(place), pa.array(values, pa.float32(), from_pandas=False)
+        )
+    trained = train(MODELS["logistic_regression"], a_task(), members, features)
+    assert "tempo" not in trained.facts["columns"]
+    assert "energy" in trained.facts["columns"]
+
+
+def test_a_fold_may_leave_one_track_of_a_genre():
+    rows = labels_of({"Folk": 20, "Rock": 20})
+    rows += [label(f"folder:j{i}", "Jazz", "big" if i else "small") for i in range(8)]
+    members = build_task(a_task(), *tables(rows)).members
+    trained = train(MODELS["svm"], a_task(), members, echonest_of(members))
+    assert trained.predictions.num_rows == 48
+
+
+def test_members_and_features_that_do_not_fit_are_one_clear_sentence(members):
+    features = echonest_of(members)
+    with pytest.raises(TaskError, match=r"1 members, such as .* have no row"):
+        train(MODELS["majority"], a_task(), members, features.slice(1))
+    with pytest.raises(TaskError, match="has no members"):
+        train(MODELS["majority"], a_task(), members.slice(0, 0), features)
+    sources = pa.array(["one"] + ["other"] * (members.num_rows - 1))
+    mixed = features.set_column(1, features.field(1), sources)
+    with pytest.raises(TaskError, match="mixes features of one and other"):
+        train(MODELS["majority"], a_task(), members, mixed)
+    empty = features
+    for place in range(2, features.num_columns):
+        nothing = pc.if_else(True, pa.nulls(features.num_rows, pa.float32()), features[2])
+        empty = empty.set_column(place, features.field(place), nothing)
+    with pytest.raises(TaskError, match="holds no value"):
+        train(MODELS["majority"], a_task(), members, empty)

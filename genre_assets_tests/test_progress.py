@@ -1,0 +1,26 @@
+import re
+
+from genre_assets.progress import Progress
+
+
+def test_progress_says_counts_failures_rate_and_time_left():
+    lines = []
+    progress = Progress("clips analysed", 7, lines.append, every_s=0)
+    progress.count(failed=True)
+    assert "left" not in lines[-1], "the first one pays for the start of the workers"
+    for _ in range(4):
+        progress.count()
+    assert re.fullmatch(
+        r"5 of 7 clips analysed, 1 failed, [\d.]+/s, (\d+ h )?(\d+ min )?(\d+ s )?left",
+        lines[-1],
+    )
+
+
+def test_the_last_one_is_always_said_and_has_no_time_left():
+    lines = []
+    progress = Progress("clips analysed", 2, lines.append, every_s=3600)
+    progress.count()
+    assert lines == []
+    progress.count()
+    assert len(lines) == 1
+    assert "left" not in lines[0]

@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from genre_assets.settings import SettingError, read_settings
+
+
+def test_every_setting_has_a_default():
+    settings = read_settings({})
+    assert settings.data == Path("data").absolute()
+    assert (settings.fma_dataset, settings.fma_subset, settings.folder) == (None, None, None)
+    assert settings.workers >= 1
+
+
+def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
+    settings = read_settings(
+        {
+            "GENRE_ASSETS_DATA": str(tmp_path / "lake"),
+            "GENRE_ASSETS_FMA_DATASET": str(tmp_path),
+            "GENRE_ASSETS_FMA_SUBSET": "medium",
+            "GENRE_ASSETS_FOLDER": "",
+            "GENRE_ASSETS_WORKERS": "3",
+        }
+    )
+    assert settings.data == tmp_path / "lake"
+    assert settings.fma_dataset == tmp_path
+    assert settings.fma_subset == "medium"
+    assert settings.folder is None
+    assert settings.workers == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("GENRE_ASSETS_FMA_DATASET", "/no/such/folder", "name an existing folder"),
+        ("GENRE_ASSETS_FOLDER", "/no/such/folder", "name an existing folder"),
+        ("GENRE_ASSETS_FMA_SUBSET", "tiny", "use one of small, medium, large, full"),
+        ("GENRE_ASSETS_WORKERS", "0", "use a whole number from 1 on"),
+        ("GENRE_ASSETS_WORKERS", "many", "use a whole number from 1 on"),
+        ("GENRE_ASSETS_DATA", __file__, "which is a file"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(name, value, sentence):
+    with pytest.raises(SettingError, match=sentence) as refused:
+        read_settings({name: value})
+    assert name in str(refused.value)
+    assert value in str(refused.value)
