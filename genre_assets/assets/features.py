@@ -13,7 +13,7 @@ from genre_assets.assets.materialization import (
 )
 from genre_assets.assets.metadata import audio
 from genre_assets.automation import shards
-from genre_assets.features.summary import EXTRACTOR_VERSION
+from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
@@ -40,7 +40,7 @@ def summary_features(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> None:
     """The 518 FMA summary features of every track whose audio is sound."""
-    from genre_assets.features.extraction import extract_shard, warm_up
+    from genre_assets.features.extraction import extract_shard
 
     with lake.open() as opened, workers.open(warm_up) as pool:
         for shard in context.partition_keys:

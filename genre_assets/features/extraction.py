@@ -23,7 +23,6 @@ from genre_assets.features.summary import (
     EXTRACTOR_VERSION,
     FEATURE_SOURCE,
     extract,
-    summarise,
 )
 from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
 from genre_assets.lake.tables import Journal
@@ -89,7 +88,8 @@ def extract_shard(
         previous_failures: Rows of ``feature_failures`` as they stand.
         journal: Journal of ``summary_features`` for the shard.
         failure_journal: Journal of ``feature_failures`` for the shard.
-        workers: The processes that compute, warmed up by :func:`warm_up`.
+        workers: The processes that compute, warmed up by
+            :func:`~genre_assets.features.summary.warm_up`.
         log: Takes lines about the progress.
 
     Returns:
@@ -166,12 +166,6 @@ def _extract(clip: Clip) -> np.ndarray:
             Status.FAILED, f"{clip.path} changed after it was probed: refresh the audio first."
         )
     return extract(clip.path)
-
-
-def warm_up() -> None:
-    """Import and compile what extraction needs, once in a worker."""
-    noise = np.random.default_rng(0).standard_normal(44_100).astype(np.float32)
-    summarise(noise, 44_100)
 
 
 class _Finished:

@@ -5,8 +5,8 @@ import soundfile
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.features import extraction
-from genre_assets.features.extraction import Clip, extract_shard, warm_up
-from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
+from genre_assets.features.extraction import Clip, extract_shard
+from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, warm_up
 from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES
 from genre_assets.lake.tables import Lake
 from genre_assets_tests.features.signals import noise

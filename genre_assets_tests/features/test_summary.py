@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
+from filelock import FileLock, Timeout
 
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.features import summary
 from genre_assets.features.series import all_series
 from genre_assets.features.summary import COLUMNS, extract, summarise, summarise_series
 from genre_assets.lake.feature_columns import SERIES_SIZES, column_name
@@ -167,3 +169,15 @@ def test_importing_the_extractor_imports_nothing_heavy():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_one_process_at_a_time_compiles(monkeypatch):
+    def compile_while_another_would(*_):
+        with pytest.raises(Timeout):
+            FileLock(summary.compilation_lock().lock_file).acquire(blocking=False)
+        compiled.append(True)
+
+    compiled = []
+    monkeypatch.setattr(summary, "_summarise", compile_while_another_would)
+    summary.warm_up.__wrapped__()
+    assert compiled
