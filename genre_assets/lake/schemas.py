@@ -23,7 +23,8 @@ class Table:
         name: The name of its folder and of its view.
         schema: Column names, Arrow types and, as field metadata, what each column means.
         key: The columns that identify a row.
-        partitioned_by: ``"shard"``, ``"task"`` or None when the table is one file.
+        partitioned_by: ``"shard"``, ``"task"``, ``"month"``, ``"source"`` or None when the table is
+            one file.
         doc: One sentence on what a row is.
     """
 
@@ -70,6 +71,8 @@ TRACKS = Table(
         ("subset", pa.string(), "smallest FMA subset that holds the track"),
         ("license_url", pa.string(), "page of the licence"),
         ("license_spdx", pa.string(), "SPDX identifier of the licence"),
+        ("allows_derivatives", pa.bool_(), "whether the licence does, null when it is unknown"),
+        ("allows_commercial_use", pa.bool_(), "whether the licence does, null when unknown"),
         ("attribution", pa.string(), "the credit line that the licence asks for"),
         ("page_url", pa.string(), "page of the track"),
         ("file_url", pa.string(), "where the audio file comes from"),
@@ -99,24 +102,94 @@ REJECTED_ROWS = Table(
     "One thing that a source listed and the catalogue could not take.",
 )
 
+SIGHTINGS = Table(
+    "sightings",
+    _schema(
+        _TRACK_ID,
+        ("genre", pa.string(), "slug of the site's genre whose listing showed the track"),
+        ("first_seen_at", TIME, "start of the first sweep that found the track there"),
+        ("last_seen_at", TIME, "start of the last sweep that found the track there"),
+    ),
+    ("track_id", "genre"),
+    "shard",
+    "One track in one listing of the site.",
+)
+
+SWEEPS = Table(
+    "sweeps",
+    _schema(
+        ("sweep_id", pa.string(), "one id for all genres that were swept together"),
+        ("genre", pa.string(), "slug of the genre"),
+        ("mode", pa.string(), "full, or incremental: newest first, up to what is known"),
+        ("started_at", TIME, "when the first page was asked for"),
+        ("finished_at", TIME, "when the last page was read or the sweep was given up"),
+        ("pages", pa.int64(), "pages read"),
+        ("orders", GENRES, "the sort orders that were read, such as date"),
+        ("claimed", pa.int64(), "tracks that the listing says it has, null when no page came"),
+        ("listed", pa.int64(), "rows that the first order showed"),
+        ("distinct", pa.int64(), "different tracks among the rows of all orders"),
+        ("duplicates", pa.int64(), "rows of the first order that repeated a track"),
+        ("new", pa.int64(), "tracks that the lake did not know"),
+        ("complete", pa.bool_(), "whether every page was read to the end of the listing"),
+        ("reason", pa.string(), "why it is incomplete or falls short, in one sentence, or null"),
+    ),
+    ("sweep_id", "genre"),
+    None,
+    "One reading of the listing of one genre.",
+)
+
+PAGES = Table(
+    "pages",
+    _schema(
+        ("sweep_id", pa.string(), "the sweep that asked"),
+        ("kind", pa.string(), "robots, listing or track"),
+        ("url", pa.string(), "the page, under the site's own name"),
+        ("final_url", pa.string(), "the page that answered, after redirects"),
+        ("fetched_at", TIME, "when the answer was complete"),
+        ("status", pa.int64(), "HTTP status"),
+        ("sha256", pa.string(), "SHA-256 of the answer's UTF-8 text"),
+        ("bytes", pa.int64(), "size of that text"),
+        ("path", pa.string(), "where it is kept, gzipped, below the lake"),
+    ),
+    ("sweep_id", "url", "fetched_at"),
+    "month",
+    "One page of the site as it answered: what the catalogue was made of.",
+)
+
 FETCHES = Table(
     "fetches",
     _schema(
         _TRACK_ID,
-        ("url", pa.string(), "the URL that was asked for"),
+        ("url", pa.string(), "the URL that was asked for, under the site's own name"),
         ("final_url", pa.string(), "the URL that answered, after redirects"),
         ("run_id", pa.string(), "the run that asked"),
         ("fetched_at", TIME, "when the answer was complete or the try was given up"),
         ("status", pa.int64(), "HTTP status, null when there was no answer"),
         ("etag", pa.string(), "entity tag of the answer"),
-        ("bytes", pa.int64(), "bytes received"),
-        ("attempts", pa.int64(), "tries that this fetch took"),
+        ("bytes", pa.int64(), "bytes that this fetch received"),
+        ("attempts", pa.int64(), "requests that this fetch took"),
         ("outcome", pa.string(), "ok, or the named kind of failure"),
         ("reason", pa.string(), "why it failed, in one sentence; null when ok"),
+        ("sha256", pa.string(), "content address of the file in the store, null without one"),
     ),
     ("track_id", "url", "run_id", "fetched_at"),
     "shard",
-    "One try of one URL.",
+    "One try to download the audio of one track.",
+)
+
+TAKEDOWNS = Table(
+    "takedowns",
+    _schema(
+        ("kind", pa.string(), "track or artist"),
+        ("subject", pa.string(), "track_id, or the artist's name"),
+        ("reason", pa.string(), "who asked for it and why"),
+        ("taken_down_at", TIME, "when it was asked for"),
+        ("track_ids", GENRES, "tracks that it has reached so far"),
+        ("contents", GENRES, "SHA-256 of the audio that it removed: never stored again"),
+    ),
+    ("kind", "subject"),
+    None,
+    "One track or artist that had to go, and never comes back.",
 )
 
 AUDIO = Table(
@@ -339,7 +412,11 @@ TABLES = {
     for table in (
         TRACKS,
         REJECTED_ROWS,
+        SIGHTINGS,
+        SWEEPS,
+        PAGES,
         FETCHES,
+        TAKEDOWNS,
         AUDIO,
         ID3_TAGS,
         LABELS,

@@ -1,0 +1,71 @@
+"""Which addresses belong to the site, under which name they are kept, and where they are asked.
+
+The catalogue keeps URLs under the site's own names, whoever served them: the site itself, or a
+replica of it on this machine. A URL of any other host is never asked for, whatever a page says.
+"""
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit, urlunsplit
+
+from genre_assets.sources.catalogue import SourceError
+
+SITE_HOST = "freemusicarchive.org"
+FILE_HOST = "files.freemusicarchive.org"
+DEMO_SITE_HOST = "freemusicarchive.test"
+DEMO_FILE_HOST = "files.freemusicarchive.test"
+"""Names of the demo's site: ``.test`` can never be anybody's (RFC 2606)."""
+
+_LIVE_HOSTS = frozenset({SITE_HOST, f"www.{SITE_HOST}", FILE_HOST})
+_HOSTS = _LIVE_HOSTS | {DEMO_SITE_HOST, DEMO_FILE_HOST}
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+class ForeignAddress(SourceError):
+    """A page named an address that is not the site's."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """The site as it is reached: at its own address, or at that of a replica.
+
+    Attributes:
+        base: ``https://freemusicarchive.org``, or where a replica listens, such as
+            ``http://127.0.0.1:8765``. Without a slash at the end.
+    """
+
+    base: str
+
+    def __post_init__(self):
+        parts = urlsplit(self.base)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+            raise SourceError(
+                f"{self.base!r} is not the address of a site: use one such as "
+                f"https://{SITE_HOST} or http://127.0.0.1:8765."
+            )
+        object.__setattr__(self, "base", f"{parts.scheme}://{parts.netloc}")
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it is any host but this machine."""
+        return urlsplit(self.base).hostname not in _LOOPBACK
+
+    def url(self, path: str) -> str:
+        """The URL of a path of the site, such as ``/genre/Techno``, where it is asked for."""
+        return f"{self.base}{path}"
+
+    def asked_at(self, url: str) -> str:
+        """Where a URL that a page named is asked for.
+
+        Raises:
+            ForeignAddress: If it is no http(s) URL of the site.
+        """
+        parts = urlsplit(url)
+        own = urlsplit(self.base)
+        if parts.scheme in ("http", "https") and not parts.username and not parts.password:
+            if parts.netloc == own.netloc:
+                return urlunsplit((own.scheme, own.netloc, parts.path, parts.query, ""))
+            if parts.hostname in _LIVE_HOSTS and self.is_live and not parts.port:
+                return urlunsplit(("https", parts.netloc, parts.path, parts.query, ""))
+            if parts.hostname in _HOSTS and not self.is_live:
+                return urlunsplit((own.scheme, own.netloc, parts.path, parts.query, ""))
+        raise ForeignAddress(f"{url!r} is no address of the site at {self.base}.")
