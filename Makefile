@@ -1,6 +1,6 @@
-# make run    set up what is missing, then the main job on the demo corpus or on your music
+# make run    set up what is missing, then the main job on the demo site or on your music
 # make test   set up what is missing, then all tests
-# make dev    the Dagster UI on http://127.0.0.1:3000
+# make dev    the Dagster UI on http://127.0.0.1:3000, with the demo site behind it
 # make check  lint, format and types
 # make setup  only what the others do first; make clean removes the environment
 
@@ -8,6 +8,8 @@ PYTHON ?= python3
 SOURCE ?=
 TASK ?=
 MODELS ?=
+SWEEP ?=
+DEMO_SITE_PORT ?= 8765
 
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 UV_VERSION := 0.13.8
@@ -18,10 +20,10 @@ LAKE := $(or $(GENRE_ASSETS_DATA),data)
 export DAGSTER_HOME ?= $(if $(filter /%,$(LAKE)),$(LAKE),$(CURDIR)/$(LAKE))/dagster
 export DAGSTER_DISABLE_TELEMETRY := yes
 
-.PHONY: setup run test dev check clean
+.PHONY: setup browser run test dev check clean
 
 # The environment is rebuilt when the lock changes, and left alone otherwise.
-setup: .venv/.ready
+setup: .venv/.ready browser
 	@mkdir -p "$$DAGSTER_HOME" && ln -sf "$(CURDIR)/dagster.yaml" "$$DAGSTER_HOME/dagster.yaml"
 
 .venv/.ready: uv.lock pyproject.toml
@@ -33,14 +35,31 @@ setup: .venv/.ready
 	$(UV) sync --frozen --inexact --python $(PYTHON)
 	@touch $@
 
+# The scrape needs Chromium and its driver: Debian's, where they may be installed. Where they may
+# not, Selenium brings its own if it has a network, so this is a warning and no error.
+browser:
+	@{ command -v chromium || command -v chromium-browser || command -v google-chrome; } >/dev/null 2>&1 \
+	  && command -v chromedriver >/dev/null 2>&1 \
+	  || test -n "$$GENRE_ASSETS_CHROMIUM$$GENRE_ASSETS_CHROMEDRIVER" \
+	  || { test "$$(id -u)" = 0 && command -v apt-get >/dev/null && { \
+	    echo "Installing chromium and chromium-driver"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium chromium-driver >/dev/null; }; } \
+	  || echo "No Chromium with its driver found: install them (Debian: apt-get install chromium chromium-driver) before you scrape."
+
 run: setup
-	$(BIN)/genre-assets run $(if $(SOURCE),--source $(SOURCE)) $(if $(TASK),--task $(TASK)) $(if $(MODELS),--models $(MODELS))
+	$(BIN)/genre-assets run $(if $(SOURCE),--source $(SOURCE)) $(if $(TASK),--task $(TASK)) $(if $(MODELS),--models $(MODELS)) $(if $(SWEEP),--sweep $(SWEEP))
 
 test: setup
 	$(BIN)/pytest
 
+# Without a site of your own the demo site is started, and ends with the UI.
 dev: setup
+ifdef GENRE_ASSETS_FMA_SITE
 	$(BIN)/dagster dev --host 127.0.0.1
+else
+	$(BIN)/genre-assets demo-site --port $(DEMO_SITE_PORT) -- \
+	  $(BIN)/dagster dev --host 127.0.0.1
+endif
 
 check: setup
 	$(BIN)/ruff check .

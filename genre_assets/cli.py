@@ -1,16 +1,35 @@
-"""The command line: ``genre-assets run`` is the main job, ``genre-assets query`` asks the lake."""
+"""The command line: ``genre-assets run`` is the main job, the others ask the lake or mend it."""
 
 import argparse
+import contextlib
 import os
+import subprocess
 import sys
+import threading
 import warnings
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
 
 from genre_assets.errors import UserError
+from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
+from genre_assets.progress import counted
 from genre_assets.settings import Settings, read_settings
 
-SOURCES = ("demo", "folder", "fma-dataset")
-DEFAULT_TASK = {"demo": "six_styles", "folder": "available", "fma-dataset": "available"}
+SOURCES = ("demo", "folder", "fma-dataset", "fma-site")
+DEFAULT_TASK = {
+    "demo": "six_styles",
+    "folder": "available",
+    "fma-dataset": "available",
+    "fma-site": "available",
+}
+SWEEP_MODES = ("auto", "full", "incremental")
+SETTING_OF_SOURCE = {
+    "folder": "GENRE_ASSETS_FOLDER",
+    "fma-dataset": "GENRE_ASSETS_FMA_DATASET",
+    "fma-site": "GENRE_ASSETS_FMA_SITE",
+}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -44,14 +63,23 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser(
         "run",
         help="materialise the whole graph, from a source to an evaluated model",
-        description="Materialise the whole graph through Dagster: catalogue, audio, tags, labels, "
-        "features, models, scores and report. Files that did not change are not read again.",
+        description="Materialise the whole graph through Dagster: catalogue, downloads, audio, "
+        "tags, labels, features, models, scores and report. What did not change is not done "
+        "again.",
     )
     run.add_argument(
         "--source",
         choices=SOURCES,
-        help="demo: a synthetic corpus, made on the spot; folder: GENRE_ASSETS_FOLDER; "
-        "fma-dataset: GENRE_ASSETS_FMA_DATASET (default: the one whose setting is there, or demo)",
+        help="demo: a site of synthetic music on this machine, made on the spot and scraped; "
+        "folder: GENRE_ASSETS_FOLDER; fma-dataset: GENRE_ASSETS_FMA_DATASET; fma-site: "
+        "GENRE_ASSETS_FMA_SITE (default: the one whose setting is there, or demo)",
+    )
+    run.add_argument(
+        "--sweep",
+        choices=SWEEP_MODES,
+        default="auto",
+        help="of a site: full reads every listing to its end and finds removals, incremental reads "
+        "what is new, auto does the first where none was made for a week (default: auto)",
     )
     run.add_argument(
         "--task", metavar="NAME", help="task of data/reference/tasks.yaml to train and evaluate"
@@ -60,6 +88,37 @@ def _parser() -> argparse.ArgumentParser:
         "--models", metavar="NAME,…", help="models to train, by name (default: all of them)"
     )
     run.set_defaults(command=_run)
+
+    demo = commands.add_parser(
+        "demo-site",
+        help="serve the demo's site on this machine, until Ctrl-C or while a command runs",
+        description="Serve a replica of the site on 127.0.0.1, with the synthetic corpus or with "
+        "rows of your own. With a command after --, run it with GENRE_ASSETS_FMA_SITE set, and "
+        "end when it ends.",
+    )
+    demo.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: 8765)")
+    demo.add_argument(
+        "--rows", metavar="FILE", type=Path, help="serve the listing rows of a JSON file instead"
+    )
+    demo.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
+    demo.set_defaults(command=_serve_demo_site)
+
+    takedown = commands.add_parser(
+        "take-down",
+        help="remove a track or an artist with everything derived from it, for good",
+        description="Record a take-down and carry it out: the audio that was downloaded goes, and "
+        "every row, feature, model and report that came of it. No refresh brings it back.",
+    )
+    takedown.add_argument("kind", choices=("track", "artist"))
+    takedown.add_argument("subject", help="a track_id such as fma_site:1234, or an artist's name")
+    takedown.add_argument("--reason", required=True, help="who asked for it and why; is kept")
+    takedown.set_defaults(command=_take_down)
+
+    credits_ = commands.add_parser(
+        "attribution", help="write title, artist, page and licence of every track to a CSV file"
+    )
+    credits_.add_argument("file", type=Path)
+    credits_.set_defaults(command=_attribution)
 
     query = commands.add_parser("query", help="ask the lake a question in SQL and print the answer")
     query.add_argument("sql", help="such as: SELECT * FROM scores")
@@ -73,29 +132,105 @@ def _run(options: argparse.Namespace) -> int:
     _require_setting(source, settings)
     task = _known("task", options.task or DEFAULT_TASK[source], list(load_tasks()))
     models = _models(options.models)
-    if source == "demo":
-        os.environ.pop("GENRE_ASSETS_FOLDER", None)
     print(f"Source {source}, task {task}, lake {settings.data}", flush=True)
-
-    with warnings.catch_warnings():
+    with contextlib.ExitStack() as stack:
+        if source == "demo":
+            _refuse_real_music(settings.data)
+            site = stack.enter_context(_demo_site(settings, settings.data / "demo_corpus"))
+            settings = _pointed_at(site)
         warnings.simplefilter("ignore")
         from genre_assets.pipeline import run_pipeline
 
-        return run_pipeline(settings, source, task, models)
+        return run_pipeline(settings, source, task, models, options.sweep)
+
+
+@contextlib.contextmanager
+def _demo_site(settings: Settings, corpus: Path, port: int = 0) -> Iterator[str]:
+    """The demo's site, serving while the context lasts; its address."""
+    from genre_assets.demo.corpus import write_corpus
+    from genre_assets.demo.site.content import content_from_corpus
+    from genre_assets.demo.site.server import ReplicaSite
+
+    write_corpus(corpus, workers=settings.workers, log=_say)
+    with ReplicaSite(content_from_corpus(corpus), port=port) as site:
+        yield site.base
+
+
+def _pointed_at(site: str) -> Settings:
+    os.environ["GENRE_ASSETS_FMA_SITE"] = site
+    for name in ("GENRE_ASSETS_FMA_SITE_GENRES", "GENRE_ASSETS_FMA_SITE_INTERVAL"):
+        os.environ.pop(name, None)
+    return read_settings()
+
+
+def _refuse_real_music(data: Path) -> None:
+    from genre_assets.demo.mark import is_demo_page
+    from genre_assets.lake.schemas import TRACKS
+
+    pages = Lake(data).read(TRACKS, columns=["page_url"])["page_url"].to_pylist()
+    if not all(is_demo_page(page) for page in pages):
+        raise UserError(
+            f"The lake at {data} holds tracks that are not of the demo, and the two are kept "
+            f"apart: give the demo a lake of its own with GENRE_ASSETS_DATA={data / 'demo'}, or "
+            "name your source with --source."
+        )
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def _serve_demo_site(options: argparse.Namespace) -> int:
+    from genre_assets.demo.site.content import content_from_rows
+    from genre_assets.demo.site.server import ReplicaSite
+
+    settings = read_settings()
+    if options.rows:
+        serving = ReplicaSite(content_from_rows(options.rows), port=options.port)
+    else:
+        serving = _demo_site(settings, settings.data / "demo_corpus", options.port)
+    with serving as site:
+        base = site if isinstance(site, str) else site.base
+        _say(f"The demo's site is at {base}; let GENRE_ASSETS_FMA_SITE name it.")
+        command = options.words[1:] if options.words[:1] == ["--"] else options.words
+        if command:
+            # Ctrl-C reaches the command too, which ends in its own way.
+            with contextlib.suppress(KeyboardInterrupt):
+                environment = os.environ | {"GENRE_ASSETS_FMA_SITE": base}
+                return subprocess.run(command, env=environment).returncode  # noqa: S603
+            return 130
+        threading.Event().wait()
+    return 0
+
+
+def _take_down(options: argparse.Namespace) -> int:
+    from genre_assets.lake.store import Store
+    from genre_assets.takedowns import take_down
+
+    lake = _existing_lake()
+    done = take_down(
+        lake, Store(lake.root), options.kind, options.subject, options.reason, datetime.now(UTC)
+    )
+    _say(str(done))
+    return 0
+
+
+def _attribution(options: argparse.Namespace) -> int:
+    from genre_assets.lake.schemas import TRACKS
+    from genre_assets.sources.attribution import write_attribution
+
+    tracks = _existing_lake().read(TRACKS)
+    write_attribution(tracks, tracks["track_id"].to_pylist(), options.file)
+    _say(f"{counted(tracks.num_rows, 'track')} credited in {options.file}")
+    return 0
 
 
 def _query(options: argparse.Namespace) -> int:
     import duckdb
 
-    from genre_assets.lake.tables import Lake
     from genre_assets.lake.views import connect, refresh_views
 
-    lake = Lake(read_settings().data)
-    if not lake.root.is_dir():
-        raise UserError(
-            f"There is no lake at {lake.root}: run genre-assets run first, or let "
-            "GENRE_ASSETS_DATA name it."
-        )
+    lake = _existing_lake()
     refresh_views(lake)
     with connect(lake) as connection:
         try:
@@ -107,15 +242,29 @@ def _query(options: argparse.Namespace) -> int:
     return 0
 
 
-def _source_that_is_set(settings: Settings) -> str:
-    if settings.folder and settings.fma_dataset:
+def _existing_lake() -> Lake:
+    lake = Lake(read_settings().data)
+    if not lake.root.is_dir():
         raise UserError(
-            "Both GENRE_ASSETS_FOLDER and GENRE_ASSETS_FMA_DATASET are set: "
-            "choose with --source folder or --source fma-dataset."
+            f"There is no lake at {lake.root}: run genre-assets run first, or let "
+            "GENRE_ASSETS_DATA name it."
         )
-    if settings.folder:
-        return "folder"
-    return "fma-dataset" if settings.fma_dataset else "demo"
+    return lake
+
+
+def _source_that_is_set(settings: Settings) -> str:
+    values = {
+        "folder": settings.folder,
+        "fma-dataset": settings.fma_dataset,
+        "fma-site": settings.fma_site,
+    }
+    named = [source for source, value in values.items() if value]
+    if len(named) > 1:
+        raise UserError(
+            f"{' and '.join(SETTING_OF_SOURCE[source] for source in named)} are set: choose with "
+            f"{' or '.join(f'--source {source}' for source in named)}."
+        )
+    return named[0] if named else "demo"
 
 
 def _require_setting(source: str, settings: Settings) -> None:
@@ -125,6 +274,11 @@ def _require_setting(source: str, settings: Settings) -> None:
         raise UserError(
             "The source fma-dataset needs GENRE_ASSETS_FMA_DATASET: name the folder that holds "
             "fma_metadata/, or its zip."
+        )
+    if source == "fma-site" and not settings.fma_site:
+        raise UserError(
+            "The source fma-site needs GENRE_ASSETS_FMA_SITE: name the site, such as that of "
+            "genre-assets demo-site."
         )
 
 

@@ -7,7 +7,7 @@ import dagster as dg
 warnings.filterwarnings("ignore", category=dg.BetaWarning)
 
 from genre_assets.assets import evaluation, features, ingest, metadata, models  # noqa: E402
-from genre_assets.automation import jobs  # noqa: E402
+from genre_assets.automation import jobs, schedules  # noqa: E402
 from genre_assets.resources import resources_from  # noqa: E402
 from genre_assets.settings import read_settings  # noqa: E402
 
@@ -16,5 +16,6 @@ defs = dg.Definitions(
         [ingest, metadata, features, models, evaluation], include_specs=True
     ),
     jobs=jobs,
+    schedules=schedules,
     resources=resources_from(read_settings()),
 )

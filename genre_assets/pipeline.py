@@ -16,20 +16,29 @@ from genre_assets.sources.shards import SHARDS
 from genre_assets.summary import COUNTED, Outcome, print_summary
 
 INGEST_OF_SOURCE = {
-    "demo": ["demo_corpus", "folder_catalogue"],
+    "demo": ["fma_site_catalogue"],
+    "fma-site": ["fma_site_catalogue"],
     "folder": ["folder_catalogue"],
     "fma-dataset": ["fma_dataset_catalogue", "fma_features", "echonest_features"],
 }
 """The assets that bring a source's tracks into the lake."""
 
-TRACKS_OF_SOURCE = {"demo": "folder", "folder": "folder", "fma-dataset": "fma_dataset"}
+TRACKS_OF_SOURCE = {
+    "demo": "fma_site",
+    "fma-site": "fma_site",
+    "folder": "folder",
+    "fma-dataset": "fma_dataset",
+}
 """What the table ``tracks`` calls a source."""
 
-PER_SHARD = ["audio", "id3_tags", "summary_features"]
+SWEEPS_A_SITE = {"fma_site_catalogue"}
+PER_SHARD = ["fetches", "audio", "id3_tags", "summary_features"]
 EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
 
 
-def run_pipeline(settings: Settings, source: str, task: str, models: list[str] | None) -> int:
+def run_pipeline(
+    settings: Settings, source: str, task: str, models: list[str] | None, sweep: str
+) -> int:
     """Materialise the graph from the source's catalogue to the task's report, and sum it up.
 
     Args:
@@ -37,6 +46,7 @@ def run_pipeline(settings: Settings, source: str, task: str, models: list[str] |
         source: One of ``INGEST_OF_SOURCE``.
         task: Name of the task to train and evaluate.
         models: Names of the models to train; None trains all of them.
+        sweep: How a site is swept: auto, full or incremental.
 
     Returns:
         The exit status: 0, or 1 if any asset failed.
@@ -54,7 +64,9 @@ def run_pipeline(settings: Settings, source: str, task: str, models: list[str] |
         ) from error
     with dg.DagsterInstance.get() as instance:
         run = _Run(instance, outcome)
-        run.phase(INGEST_OF_SOURCE[source])
+        ingest = INGEST_OF_SOURCE[source]
+        modes = {name: {"config": {"mode": sweep}} for name in ingest if name in SWEEPS_A_SITE}
+        run.phase(ingest, ops=modes)
         present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
         if not outcome.failures and not present:
             outcome.failures.append(f"The source {source} lists no tracks.")
@@ -82,7 +94,11 @@ class _Run:
         self._outcome = outcome
 
     def phase(
-        self, assets: list[str], shards: tuple[str, str] | None = None, task: str | None = None
+        self,
+        assets: list[str],
+        shards: tuple[str, str] | None = None,
+        task: str | None = None,
+        ops: dict | None = None,
     ) -> None:
         """Materialise assets, for a range of shards or for a task where they are partitioned."""
         tags = {}
@@ -96,7 +112,7 @@ class _Run:
             asset_selection=[dg.AssetKey(name.split("/")) for name in assets],
             partition_key=task,
             tags=tags,
-            run_config={"loggers": {"console": {}}},
+            run_config={"loggers": {"console": {}}, "ops": ops or {}},
             raise_on_error=False,
         )
         for event in result.get_asset_materialization_events():

@@ -6,6 +6,7 @@ Each field starts from its setting in the environment and can be changed in the 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -13,7 +14,11 @@ from pydantic import Field
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
-from genre_assets.settings import Settings
+from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
+from genre_assets.sources.fma_site.address import Site
+
+if TYPE_CHECKING:
+    from genre_assets.sources.fma_site.guest import Guest
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -63,14 +68,91 @@ class FmaDataset(dg.ConfigurableResource):
 class MusicFolder(dg.ConfigurableResource):
     """Where a music library lies."""
 
-    root: str | None = Field(
+    root: str | None = Field(default=None, description="A music library (GENRE_ASSETS_FOLDER).")
+
+    def path(self) -> Path:
+        """The library's folder.
+
+        Raises:
+            dagster.Failure: If none is set.
+        """
+        if not self.root:
+            raise dg.Failure(
+                "No music library is set: let GENRE_ASSETS_FOLDER name its folder.",
+                allow_retries=False,
+            )
+        return Path(self.root)
+
+
+class FmaSite(dg.ConfigurableResource):
+    """The Free Music Archive's site, or a replica of it, and how it is asked."""
+
+    base: str | None = Field(
         default=None,
-        description="A music library; empty takes the demo corpus (GENRE_ASSETS_FOLDER).",
+        description="https://freemusicarchive.org or the address of a replica "
+        "(GENRE_ASSETS_FMA_SITE).",
+    )
+    genres: list[str] = Field(
+        default=list(SITE_GENRES),
+        description="Slugs of the genres to scrape (GENRE_ASSETS_FMA_SITE_GENRES).",
+    )
+    live: bool = Field(
+        default=False,
+        description="Whether a site that is not on this machine may be asked "
+        "(GENRE_ASSETS_FMA_SITE_LIVE).",
+    )
+    contact: str | None = Field(
+        default=None,
+        description="Mail address or page that the site can reach you by "
+        "(GENRE_ASSETS_FMA_SITE_CONTACT).",
+    )
+    interval_s: float | None = Field(
+        default=None,
+        ge=0,
+        description="Seconds between two requests; empty takes what is polite "
+        "(GENRE_ASSETS_FMA_SITE_INTERVAL).",
+    )
+    chromium: str | None = Field(
+        default=None, description="The browser; empty looks for it (GENRE_ASSETS_CHROMIUM)."
+    )
+    chromedriver: str | None = Field(
+        default=None, description="Its driver; empty looks for it (GENRE_ASSETS_CHROMEDRIVER)."
     )
 
-    def path(self) -> Path | None:
-        """The library's folder, or None when none is set."""
-        return Path(self.root) if self.root else None
+    def guest(self) -> "Guest":
+        """Who asks the site, and how.
+
+        Raises:
+            dagster.Failure: If no site is set.
+            UserError: If the site is live and that was not allowed.
+        """
+        from genre_assets.sources.fma_site.guest import Guest
+
+        if not self.base:
+            raise dg.Failure(
+                "No site is set: let GENRE_ASSETS_FMA_SITE name one, such as that of "
+                "genre-assets demo-site.",
+                allow_retries=False,
+            )
+        site = Site(self.base)
+        require_opt_in(site, self.live, self.contact)
+        return Guest(
+            site,
+            self.contact,
+            self.interval_s,
+            Path(self.chromium) if self.chromium else None,
+            Path(self.chromedriver) if self.chromedriver else None,
+        )
+
+
+class LicencePolicy(dg.ConfigurableResource):
+    """Which licences are not wanted."""
+
+    excluded: list[str] = Field(
+        default=[],
+        description="nd: licences that forbid derivatives; nc: those that forbid commercial use; "
+        "with either, unknown ones too (GENRE_ASSETS_EXCLUDED_LICENCES).",
+    )
 
 
 class Workers(dg.ConfigurableResource):
@@ -92,5 +174,15 @@ def resources_from(settings: Settings) -> dict[str, dg.ConfigurableResource]:
             subset=settings.fma_subset,
         ),
         "music_folder": MusicFolder(root=str(settings.folder) if settings.folder else None),
+        "fma_site": FmaSite(
+            base=settings.fma_site,
+            genres=list(settings.fma_site_genres),
+            live=settings.fma_site_live,
+            contact=settings.fma_site_contact,
+            interval_s=settings.fma_site_interval_s,
+            chromium=str(settings.chromium) if settings.chromium else None,
+            chromedriver=str(settings.chromedriver) if settings.chromedriver else None,
+        ),
+        "licence_policy": LicencePolicy(excluded=sorted(settings.excluded_licences)),
         "workers": Workers(count=settings.workers),
     }

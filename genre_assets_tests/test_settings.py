@@ -38,6 +38,13 @@ def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
         ("GENRE_ASSETS_WORKERS", "0", "use a whole number from 1 on"),
         ("GENRE_ASSETS_WORKERS", "many", "use a whole number from 1 on"),
         ("GENRE_ASSETS_DATA", __file__, "which is a file"),
+        ("GENRE_ASSETS_FMA_SITE", "freemusicarchive.org", "is not the address of a site"),
+        ("GENRE_ASSETS_FMA_SITE_LIVE", "perhaps", "use yes or no"),
+        ("GENRE_ASSETS_FMA_SITE_GENRES", "../etc", "last word of the site's genre pages"),
+        ("GENRE_ASSETS_FMA_SITE_INTERVAL", "-1", "use a number of seconds"),
+        ("GENRE_ASSETS_CHROMIUM", "/no/such/browser", "name the file to run"),
+        ("GENRE_ASSETS_CHROMEDRIVER", "/tmp", "name the file to run"),
+        ("GENRE_ASSETS_EXCLUDED_LICENCES", "sa", "use nd"),
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(name, value, sentence):
@@ -45,3 +52,32 @@ def test_a_setting_that_cannot_be_used_is_named_in_one_sentence(name, value, sen
         read_settings({name: value})
     assert name in str(refused.value)
     assert value in str(refused.value)
+
+
+LIVE = "https://freemusicarchive.org"
+
+
+def test_the_live_site_is_refused_without_opt_in_and_without_a_contact():
+    with pytest.raises(SettingError, match="GENRE_ASSETS_FMA_SITE_LIVE=yes"):
+        read_settings({"GENRE_ASSETS_FMA_SITE": LIVE})
+    allowed = {"GENRE_ASSETS_FMA_SITE": LIVE, "GENRE_ASSETS_FMA_SITE_LIVE": "yes"}
+    with pytest.raises(SettingError, match="GENRE_ASSETS_FMA_SITE_CONTACT"):
+        read_settings(allowed)
+    for contact in ("line\nbreak", "Jürgen"):
+        with pytest.raises(SettingError, match="GENRE_ASSETS_FMA_SITE_CONTACT"):
+            read_settings(allowed | {"GENRE_ASSETS_FMA_SITE_CONTACT": contact})
+    settings = read_settings(allowed | {"GENRE_ASSETS_FMA_SITE_CONTACT": "me@example.org"})
+    assert settings.fma_site == LIVE
+
+
+def test_a_replica_on_this_machine_needs_no_opt_in():
+    settings = read_settings(
+        {
+            "GENRE_ASSETS_FMA_SITE": "http://127.0.0.1:8765/",
+            "GENRE_ASSETS_FMA_SITE_GENRES": "Techno, Lo-fi",
+            "GENRE_ASSETS_EXCLUDED_LICENCES": "ND,nc",
+        }
+    )
+    assert settings.fma_site == "http://127.0.0.1:8765"
+    assert settings.fma_site_genres == ("Techno", "Lo-fi")
+    assert settings.excluded_licences == {"nd", "nc"}

@@ -12,7 +12,7 @@ from genre_assets.assets.materialization import (
     table_asset,
 )
 from genre_assets.assets.metadata import audio
-from genre_assets.automation import shards
+from genre_assets.automation import shards, stale
 from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -35,6 +35,7 @@ GROUP = "features"
     code_version=str(EXTRACTOR_VERSION),
     deps=[audio],
     pool="extraction",
+    automation_condition=stale,
 )
 def summary_features(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers

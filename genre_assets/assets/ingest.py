@@ -1,65 +1,105 @@
-"""Ingest: the catalogues of the sources, and the tracks that they list.
+"""Ingest: the catalogues of the sources, the tracks that they list, and what is downloaded.
 
 A catalogue asset sweeps its source and writes the shards of the table ``tracks``; ``tracks``
 itself is an external asset, told of each shard together with a fingerprint of its rows, so that
 an unchanged sweep starts nothing downstream.
 """
 
-import time
+import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from genre_assets.assets.materialization import (
     Account,
     column_schema,
+    failures,
     in_one_sentence,
+    log_of,
     sample,
     table_asset,
 )
-from genre_assets.automation import shards
-from genre_assets.lake.schemas import AUDIO, REJECTED_ROWS, TRACKS
+from genre_assets.automation import shards, stale
+from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
-from genre_assets.resources import FmaDataset, LakeResource, MusicFolder, Workers
+from genre_assets.resources import (
+    FmaDataset,
+    FmaSite,
+    LakeResource,
+    LicencePolicy,
+    MusicFolder,
+    Workers,
+)
 from genre_assets.sources.catalogue import Catalogue
 
 GROUP = "ingest"
 
 
-@dg.asset(group_name=GROUP, code_version="1", kinds={"python"})
-def demo_corpus(
-    context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
-) -> dg.MaterializeResult:
-    """The synthetic demo corpus: real MP3 files of six styles, some with messy tags."""
-    from genre_assets.demo.corpus import write_corpus
+class SweepConfig(dg.Config):
+    """How the site is swept."""
 
-    with lake.open() as opened, in_one_sentence():
-        started = time.monotonic()
-        folder = demo_folder(opened)
-        summary = write_corpus(folder, workers=workers.count, log=context.log.info)
-    seconds = time.monotonic() - started
-    return dg.MaterializeResult(
-        metadata={
-            "folder": dg.MetadataValue.path(str(folder)),
-            "rows_in": 0,
-            "dagster/row_count": summary.files,
-            "failed": 0,
-            "new_files": summary.written,
-            "tracks_by_style": dg.MetadataValue.json(summary.tracks),
-            "seconds": round(seconds, 3),
-            "rows_per_second": round(summary.written / max(seconds, 1e-9), 1),
-        }
+    mode: Literal["auto", "full", "incremental"] = Field(
+        default="auto",
+        description="full reads every listing to its end and finds removals; incremental reads, "
+        "newest first, up to what is known; auto does the first for a genre that had no complete "
+        "full sweep for a week.",
     )
 
 
 @table_asset(
     TRACKS,
     group_name=GROUP,
-    deps=[demo_corpus],
+    code_version="1",
+    pool="fma_site",
+)
+def fma_site_catalogue(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    fma_site: FmaSite,
+    config: SweepConfig,
+) -> dg.MaterializeResult:
+    """Every track in the site's listings of the chosen genres, with the licence of its page."""
+    from genre_assets.sources.fma_site.archive import Archive
+    from genre_assets.sources.fma_site.catalogue import SweepError, sweep_site
+
+    with lake.open() as opened, in_one_sentence():
+        account = Account()
+        guest = fma_site.guest()
+        # Two sweeps at a time would ask twice and lose each other's sightings.
+        with opened.lock(SWEEPS), Archive(opened, uuid.uuid4().hex) as archive:
+            try:
+                with guest.visit(opened, archive, context.log.info) as visitor:
+                    swept = sweep_site(
+                        guest.site,
+                        fma_site.genres,
+                        config.mode,
+                        read=visitor.read,
+                        archive=archive,
+                        tracks=_tracks_of(opened, "fma_site"),
+                        sightings=opened.read(SIGHTINGS),
+                        sweeps=opened.read(SWEEPS),
+                        log=context.log.info,
+                    )
+            except SweepError as error:
+                opened.write(SWEEPS, error.sweeps)
+                raise
+            result = _record_sweep(context, opened, "fma_site", swept.catalogue, account)
+            for shard, rows in swept.sightings.items():
+                opened.write(SIGHTINGS, rows, shard)
+            opened.write(SWEEPS, swept.sweeps)
+        return result
+
+
+@table_asset(
+    TRACKS,
+    group_name=GROUP,
     code_version="1",
 )
 def folder_catalogue(
@@ -71,7 +111,7 @@ def folder_catalogue(
     with lake.open() as opened, in_one_sentence():
         account = Account()
         catalogue = read_catalogue(
-            music_folder.path() or demo_folder(opened),
+            music_folder.path(),
             _tracks_of(opened, "folder"),
             audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
             log=context.log.info,
@@ -104,7 +144,7 @@ def fma_dataset_catalogue(
 tracks = dg.AssetSpec(
     "tracks",
     group_name=GROUP,
-    deps=[folder_catalogue, fma_dataset_catalogue],
+    deps=[fma_site_catalogue, folder_catalogue, fma_dataset_catalogue],
     partitions_def=shards,
     description="All tracks that a source lists or ever listed; written by the catalogues.",
     metadata=column_schema(TRACKS),
@@ -112,9 +152,58 @@ tracks = dg.AssetSpec(
 )
 
 
-def demo_folder(lake: Lake) -> Path:
-    """Where the demo corpus lies in a lake."""
-    return lake.root / "demo_corpus"
+@table_asset(
+    FETCHES,
+    group_name=GROUP,
+    partitions_def=shards,
+    code_version="1",
+    deps=[tracks],
+    pool="fma_site",
+    automation_condition=stale,
+)
+def fetches(
+    context: dg.AssetExecutionContext,
+    lake: LakeResource,
+    fma_site: FmaSite,
+    licence_policy: LicencePolicy,
+    workers: Workers,
+) -> None:
+    """The audio of the site's tracks, downloaded once each, and every try to do so."""
+    from genre_assets.sources.fma_site.downloads import Policy, download_shard
+    from genre_assets.takedowns import taken_down
+
+    with lake.open() as opened, workers.open() as pool, in_one_sentence():
+        access = None
+        gone = taken_down(opened)
+        policy = Policy(frozenset(licence_policy.excluded), gone.reason_for, gone.contents)
+        for shard in context.partition_keys:
+            account = Account()
+            listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
+            with opened.lock(FETCHES, shard):
+                previous = opened.read(FETCHES, [shard])
+                rows = previous
+                if listed.num_rows:
+                    access = access or fma_site.guest().file_access(opened, context.log.info)
+                    journal = opened.journal(FETCHES, shard)
+                    rows = download_shard(
+                        listed, previous, journal, Store(opened.root), access, policy, pool,
+                        context.run.run_id, log_of(context, shard),
+                    )  # fmt: skip
+                    opened.write(FETCHES, rows, shard)
+                    journal.clear()
+                elif previous.num_rows == 0:
+                    opened.write(FETCHES, rows, shard)
+            tried = rows.filter(pc.field("run_id") == context.run.run_id)
+            context.add_asset_metadata(
+                account.metadata(
+                    listed.num_rows,
+                    rows,
+                    failures(tried, "outcome"),
+                    downloaded=tried.num_rows - tried["sha256"].null_count,
+                    megabytes=round(sum(filter(None, tried["bytes"].to_pylist())) / 1e6, 1),
+                ),
+                partition_key=shard,
+            )
 
 
 def unpacked_dataset(lake: Lake) -> Path:

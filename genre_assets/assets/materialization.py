@@ -29,9 +29,9 @@ def column_schema(table: Table) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def failures(rows: pa.Table, harmless: tuple[str, ...] = ("ok",)) -> Counter[str]:
-    """How many rows failed, by their status."""
-    return Counter(s for s in rows["status"].to_pylist() if s not in harmless)
+def failures(rows: pa.Table, column: str = "status") -> Counter[str]:
+    """How many rows failed, by what a column says became of them."""
+    return Counter(kind for kind in rows[column].to_pylist() if kind != "ok")
 
 
 def table_asset(table: Table, **options) -> Callable[[Callable], dg.AssetsDefinition]:

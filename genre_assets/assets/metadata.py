@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from genre_assets.assets.ingest import tracks
+from genre_assets.assets.ingest import fetches, tracks
 from genre_assets.assets.materialization import Account, counts, failures, log_of, table_asset
 from genre_assets.audio.probe import PROBE_VERSION
-from genre_assets.automation import shards
-from genre_assets.lake.schemas import AUDIO, ID3_TAGS, LABELS, TRACKS
+from genre_assets.automation import shards, stale
+from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
+from genre_assets.lake.store import Store
 from genre_assets.resources import LakeResource, Workers
 from genre_assets.tags.reading import READER_VERSION
 
@@ -18,18 +19,23 @@ GROUP = "metadata"
     group_name=GROUP,
     partitions_def=shards,
     code_version=str(PROBE_VERSION),
-    deps=[tracks],
+    deps=[tracks, fetches],
+    automation_condition=stale,
 )
 def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
     """The audio file of each track: content address, format, length, or a named failure."""
     from genre_assets.audio.probe import probe_shard
+    from genre_assets.sources.fma_site.downloads import missing_reasons, stored_paths
 
     with lake.open() as opened, workers.open() as pool:
+        store = Store(opened.root)
         for shard in context.partition_keys:
             account = Account()
-            listed = opened.read(TRACKS, [shard])
+            listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
+            placed = stored_paths(listed, fetched, store)
+            why_missing = missing_reasons(listed, fetched, store)
             previous = opened.read(AUDIO, [shard])
-            rows = probe_shard(listed, previous, pool, log_of(context, shard))
+            rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
             opened.write(AUDIO, rows, shard)
             context.add_asset_metadata(
                 account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard
@@ -42,6 +48,7 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
     partitions_def=shards,
     code_version=str(READER_VERSION),
     deps=[audio],
+    automation_condition=stale,
 )
 def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
     """What the tags inside each audio file say: ID3, MP4, Vorbis comments or APEv2."""

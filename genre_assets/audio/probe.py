@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import os
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -74,7 +75,11 @@ def probe(path: Path | str) -> Probe:
 
 
 def probe_shard(
-    tracks: pa.Table, previous: pa.Table, workers: WorkerPool, log: Log = silent
+    tracks: pa.Table,
+    previous: pa.Table,
+    workers: WorkerPool,
+    log: Log = silent,
+    why_missing: Mapping[str, str] | None = None,
 ) -> pa.Table:
     """Bring the rows of ``audio`` of a shard up to date with its tracks.
 
@@ -87,6 +92,7 @@ def probe_shard(
         previous: Rows of ``audio`` as they stand.
         workers: The processes that read.
         log: Takes lines about the progress.
+        why_missing: Why a track has no file, by ``track_id``, where its source knows.
 
     Returns:
         Rows of ``audio``, one a track, sorted by ``track_id``.
@@ -99,7 +105,7 @@ def probe_shard(
         if key in known and (track["gone_at"] is not None or _is_current(known[key], track)):
             rows[key] = known[key]
         elif track["path"] is None or track["file_bytes"] is None:
-            rows[key] = _row(track, _missing(track["path"]))
+            rows[key] = _row(track, _missing(track["path"], (why_missing or {}).get(key)))
         else:
             unknown[track["path"]].append(track)
     progress = Progress("files probed", len(unknown), log)
@@ -148,10 +154,12 @@ def _is_current(row: dict, track: dict) -> bool:
     )
 
 
-def _missing(path: str | None) -> Probe:
-    if path is None:
-        return Probe(status=Status.MISSING, reason="The source gives no file for this track.")
-    return Probe(status=Status.MISSING, reason=f"No file is at {path}, where the clip should lie.")
+def _missing(path: str | None, why: str | None) -> Probe:
+    if why is None and path is None:
+        why = "The source gives no file for this track."
+    elif why is None:
+        why = f"No file is at {path}, where the clip should lie."
+    return Probe(status=Status.MISSING, reason=why)
 
 
 def _row(track: dict, found: Probe) -> dict:

@@ -1,4 +1,18 @@
-"""The mark that tells the synthetic demo corpus from real music; light."""
+"""The marks that tell the synthetic demo corpus from real music; light."""
+
+from urllib.parse import urlsplit
+
+from genre_assets.sources.fma_site.address import DEMO_SITE_HOST
 
 SYNTHETIC_ENCODER = "genre_assets demo corpus"
 """The encoder (ID3 frame TSSE) that stands in the tags of every synthetic track."""
+
+
+def is_synthetic(encoder: str | None, page_url: str | None) -> bool:
+    """Whether a track is of the demo, by the encoder in its tags or the site of its page."""
+    return encoder == SYNTHETIC_ENCODER or is_demo_page(page_url)
+
+
+def is_demo_page(page_url: str | None) -> bool:
+    """Whether a page is one of the demo's site."""
+    return page_url is not None and urlsplit(page_url).hostname == DEMO_SITE_HOST

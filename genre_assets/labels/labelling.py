@@ -8,14 +8,14 @@ Light; scipy is imported when tracks are labelled.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.demo.mark import SYNTHETIC_ENCODER
+from genre_assets.demo.mark import is_synthetic
 from genre_assets.labels.artists import CanonicalArtists, canonical_artists, name_words
 from genre_assets.labels.taxonomy import Genre, Taxonomy, load_taxonomy
 from genre_assets.lake.schemas import LABELS
@@ -25,6 +25,8 @@ NO_GENRE = "no genre by any evidence"
 DUPLICATE = "exact duplicate of another track"
 SEVERAL_TOP_GENRES = "several top genres"
 """Begins the reason of a track whose top genre is open; its sub-genres may be clear."""
+TAKEN_DOWN = "taken down"
+"""Begins the reason of a track that had to go."""
 _TAGS = "id3"
 
 
@@ -63,7 +65,12 @@ class Evidence:
         return self.tops[0] if len(self.tops) == 1 else None
 
 
-def label_tracks(tracks: pa.Table, audio: pa.Table, id3_tags: pa.Table) -> LabelResult:
+def label_tracks(
+    tracks: pa.Table,
+    audio: pa.Table,
+    id3_tags: pa.Table,
+    takedowns: Mapping[str, datetime] | None = None,
+) -> LabelResult:
     """Label every track.
 
     ``genre_top`` is the source's, else the tags'. ``agreement`` says what the other witness makes
@@ -79,6 +86,7 @@ def label_tracks(tracks: pa.Table, audio: pa.Table, id3_tags: pa.Table) -> Label
         tracks: Rows of ``lake.schemas.TRACKS``.
         audio: Rows of ``lake.schemas.AUDIO``; a track may have none.
         id3_tags: Rows of ``lake.schemas.ID3_TAGS``; a track may have none.
+        takedowns: When each track that had to go was taken down, by ``track_id``.
 
     Returns:
         One label for each track, the unknown spellings, and notes.
@@ -108,9 +116,12 @@ def label_tracks(tracks: pa.Table, audio: pa.Table, id3_tags: pa.Table) -> Label
         _tags_before_folders(sources, tracks["artist"].to_pylist(), tags["artist"]),
         tags["artist"],
     )
+    taken_down = map((takedowns or {}).get, track_ids)
     excluded = [
-        _gone(gone_at) or verdict.excluded
-        for gone_at, verdict in zip(tracks["gone_at"].to_pylist(), verdicts, strict=True)
+        _taken_down(moment) or _gone(source, gone_at) or verdict.excluded
+        for moment, source, gone_at, verdict in zip(
+            taken_down, sources, tracks["gone_at"].to_pylist(), verdicts, strict=True
+        )
     ]
     duplicate_of = _duplicates(track_ids, files["sha256"], files["status"], excluded)
     labels = pa.table(
@@ -128,9 +139,16 @@ def label_tracks(tracks: pa.Table, audio: pa.Table, id3_tags: pa.Table) -> Label
             "source_genre_top": [evidence.top for evidence in by_source],
             "id3_genre_top": [evidence.top for evidence in by_tags],
             "duplicate_of": duplicate_of,
-            "synthetic": [encoder == SYNTHETIC_ENCODER for encoder in tags["encoder"]],
+            "synthetic": [
+                is_synthetic(encoder, page_url)
+                for encoder, page_url in zip(
+                    tags["encoder"], tracks["page_url"].to_pylist(), strict=True
+                )
+            ],
             "excluded": [
-                DUPLICATE if first and not (reason or "").startswith("gone") else reason
+                DUPLICATE
+                if first and not (reason or "").startswith(("gone", TAKEN_DOWN))
+                else reason
                 for first, reason in zip(duplicate_of, excluded, strict=True)
             ],
         },
@@ -209,7 +227,14 @@ def _most_specific_first(genres: Iterable[Genre]) -> list[str]:
     return [genre.title for genre in sorted(below_top, key=lambda genre: -genre.depth)]
 
 
-def _gone(gone_at: datetime | None) -> str | None:
+def _taken_down(moment: datetime | None) -> str | None:
+    return f"{TAKEN_DOWN} on {moment:%Y-%m-%d}" if moment else None
+
+
+def _gone(source: str, gone_at: datetime | None) -> str | None:
+    # What was downloaded is kept, and its licence does not end with the page.
+    if source == "fma_site":
+        return None
     return f"gone from its source since {gone_at:%Y-%m-%d}" if gone_at else None
 
 

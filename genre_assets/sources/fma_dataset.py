@@ -30,7 +30,7 @@ from genre_assets.sources.catalogue import (
     rejected_rows,
 )
 from genre_assets.sources.fma_zip import PUBLISHED_SHA1, Unpacked, dataset_folder
-from genre_assets.sources.licences import licence_of_title
+from genre_assets.sources.licences import licence_of_title, permissions
 from genre_assets.sources.shards import FMA_IDS_PER_SHARD, FMA_SHARD_COUNT, fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
@@ -419,6 +419,7 @@ def _as_tracks(
     artists = rows["artist"].to_pylist()
     licence_titles = rows["licence"].to_pylist()
     licences = [licence_of_title(title or "") for title in licence_titles]
+    allowed = [permissions(licence) for licence in licences]
     files = clips.files if clips else {}
     found = [files.get(track_id, (None, None)) for track_id in ids]
     folder = clips.folder if clips else (root / f"fma_{subset}" if subset else None)
@@ -438,6 +439,8 @@ def _as_tracks(
         "subset": rows["subset"],
         "license_url": [licence.url for licence in licences],
         "license_spdx": [licence.spdx for licence in licences],
+        "allows_derivatives": [derivatives for derivatives, _ in allowed],
+        "allows_commercial_use": [commercial for _, commercial in allowed],
         "attribution": [
             attribution(title, artist, licence)
             for title, artist, licence in zip(titles, artists, licence_titles, strict=True)

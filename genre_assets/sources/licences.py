@@ -1,4 +1,4 @@
-"""Licences by the titles that the Free Music Archive gives them.
+"""Licences by the titles and the URLs that the Free Music Archive gives them, and what they allow.
 
 Titles mix two generations of Creative Commons spelling, such as ``Attribution-NonCommercial-
 ShareAlike 3.0 International`` and ``Attribution-Noncommercial-Share Alike 3.0 United States``.
@@ -68,14 +68,31 @@ _PORTS_WITH_SPDX = {
     "CC-BY-SA-3.0-AT",
     "CC-BY-SA-3.0-DE",
 }
+_HOST = r"https?://(?:www\.)?creativecommons\.org/"
+_TEXT = r"(?:/(?:deed|legalcode)(?:\.[a-z_-]+)?)?/?(?:[?#].*)?"
+_LICENCE = (
+    rf"{_HOST}licenses/(?P<elements>[a-z-]+)/(?P<version>\d\.\d)"
+    rf"(?:/(?!deed|legalcode)(?P<port>[a-z]+))?{_TEXT}"
+)
+_PUBLIC_DOMAIN = rf"{_HOST}publicdomain/(?P<which>zero|mark)/1\.0{_TEXT}"
+_ELEMENTS = {
+    "by": "by",
+    "by-sa": "by-sa",
+    "by-nd": "by-nd",
+    "by-nc": "by-nc",
+    "by-nc-sa": "by-nc-sa",
+    "by-nc-nd": "by-nc-nd",
+    "by-nd-nc": "by-nc-nd",
+}
+"""Elements of the six licences; the last one is how version 1.0 spelled the one before it."""
 
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence as far as its title tells.
+    """A licence as far as its title or its URL tells.
 
     Attributes:
-        url: Its page, or None when the title does not tell which text is meant.
+        url: Its page, or None when it is not known which text is meant.
         spdx: Its SPDX identifier, or None when it has none.
     """
 
@@ -84,6 +101,8 @@ class Licence:
 
 
 UNKNOWN = Licence()
+_CC0 = Licence(f"{CREATIVE_COMMONS}/publicdomain/zero/1.0/", "CC0-1.0")
+_PUBLIC_DOMAIN_MARK = Licence(f"{CREATIVE_COMMONS}/publicdomain/mark/1.0/", "CC-PDM-1.0")
 
 
 @lru_cache(maxsize=1024)
@@ -102,9 +121,9 @@ def licence_of_title(title: str) -> Licence:
         return UNKNOWN
     name, _, port = (part.strip(" -") for part in words.partition(version))
     if re.match(r"(creative commons )?(cc0|public domain dedication)", name) and version == "1.0":
-        return Licence(f"{CREATIVE_COMMONS}/publicdomain/zero/1.0/", "CC0-1.0")
+        return _CC0
     if "public domain mark" in name and version == "1.0":
-        return Licence(f"{CREATIVE_COMMONS}/publicdomain/mark/1.0/", "CC-PDM-1.0")
+        return _PUBLIC_DOMAIN_MARK
     if "attribution" not in name or "sampling" in name:
         return UNKNOWN
     return _attribution_licence(name, version, port)
@@ -117,15 +136,66 @@ def _attribution_licence(name: str, version: str, port: str) -> Licence:
     elements += "-sa" * bool(re.search(r"share-? ?alike", name))
     port = re.sub(r" licen[sc]e$", "", port)
     if port in _WORLDWIDE and version in _GENERIC_VERSIONS:
-        return Licence(
-            f"{CREATIVE_COMMONS}/licenses/{elements}/{version}/",
-            f"CC-{elements.upper()}-{version}",
-        )
+        return _generic(elements, version)
     country = _COUNTRIES.get(port)
-    if country is None or version == "4.0":
-        return UNKNOWN
+    return UNKNOWN if country is None or version == "4.0" else _ported(elements, version, country)
+
+
+def _generic(elements: str, version: str) -> Licence:
+    return Licence(
+        f"{CREATIVE_COMMONS}/licenses/{elements}/{version}/", f"CC-{elements.upper()}-{version}"
+    )
+
+
+def _ported(elements: str, version: str, country: str) -> Licence:
     identifier = f"CC-{elements.upper()}-{version}-{country.upper()}"
     return Licence(
         f"{CREATIVE_COMMONS}/licenses/{elements}/{version}/{country}/",
         identifier if identifier in _PORTS_WITH_SPDX else None,
     )
+
+
+@lru_cache(maxsize=1024)
+def licence_of_url(url: str) -> Licence:
+    """The licence whose page, deed or legal code a URL leads to.
+
+    Args:
+        url: A URL such as ``http://creativecommons.org/licenses/by/4.0``.
+
+    Returns:
+        A Creative Commons licence with its page, with a slash at the end, and its SPDX
+        identifier. Any other web address is kept as it is and has no identifier; what is no web
+        address names no licence.
+    """
+    url = url.strip()
+    if public := re.fullmatch(_PUBLIC_DOMAIN, url, re.IGNORECASE):
+        return _CC0 if public["which"].lower() == "zero" else _PUBLIC_DOMAIN_MARK
+    if parts := _parts(url):
+        elements, version, port = parts
+        return _ported(elements, version, port) if port else _generic(elements, version)
+    return Licence(url) if re.match(r"https?://[^\s/]", url, re.IGNORECASE) else UNKNOWN
+
+
+def permissions(licence: Licence) -> tuple[bool | None, bool | None]:
+    """Whether a licence allows derivatives, and whether it allows commercial use.
+
+    Returns:
+        The two answers, both None for a licence that is not one of Creative Commons.
+    """
+    if licence in (_CC0, _PUBLIC_DOMAIN_MARK):
+        return True, True
+    parts = _parts(licence.url or "")
+    if parts is None:
+        return None, None
+    return "-nd" not in parts[0], "-nc" not in parts[0]
+
+
+def _parts(url: str) -> tuple[str, str, str] | None:
+    """Elements, version and port (or "") of a Creative Commons licence that there is."""
+    named = re.fullmatch(_LICENCE, url, re.IGNORECASE)
+    if named is None:
+        return None
+    elements = _ELEMENTS.get(named["elements"].lower())
+    version, port = named["version"], (named["port"] or "").lower()
+    versions = set(VERSIONS) - {"4.0"} if port else _GENERIC_VERSIONS
+    return (elements, version, port) if elements and version in versions else None

@@ -105,6 +105,21 @@ def test_missing_files_say_where_they_should_lie(tmp_path):
     assert rows["vanished.wav"]["reason"] == f"There is no file at {tmp_path}/vanished.wav."
 
 
+def test_a_source_that_knows_why_a_file_is_missing_is_quoted(tmp_path):
+    nowhere, lost, there = (
+        track(tmp_path / "nowhere.mp3", path=None),
+        track(tmp_path / "lost.mp3"),
+        track(write(tmp_path / "there.wav")),
+    )
+    why = {"folder:nowhere.mp3": "It has no licence.", "folder:there.wav": "It has no licence."}
+    listed = TRACKS.of_rows([nowhere, lost, there])
+    with WorkerPool(1) as workers:
+        rows = by_name(probe_shard(listed, AUDIO.empty(), workers, why_missing=why))
+    assert rows["nowhere.mp3"]["reason"] == "It has no licence."
+    assert rows["lost.mp3"]["reason"].startswith("No file is at ")
+    assert (rows["there.wav"]["status"], rows["there.wav"]["reason"]) == ("ok", None)
+
+
 def test_what_has_not_changed_is_not_read_again(tmp_path, monkeypatch):
     same, other, bad = (tmp_path / name for name in ("same.wav", "other.wav", "bad.wav"))
     write(same), write(other)

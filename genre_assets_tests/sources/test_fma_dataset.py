@@ -88,6 +88,7 @@ def test_the_real_dataset_lists_the_largest_subset_whose_audio_is_there(real_dat
     assert (food["track_id"], food["shard"]) == ("fma_dataset:2", "fma_000000")
     assert (food["genres"], food["genre_top"], food["duration_s"]) == (["Hip-Hop"], "Hip-Hop", 168)
     assert food["license_spdx"] == "CC-BY-NC-SA-3.0"
+    assert (food["allows_derivatives"], food["allows_commercial_use"]) == (True, False)
     assert food["attribution"] == (
         '"Food" by AWOL, Attribution-NonCommercial-ShareAlike 3.0 International'
     )
@@ -119,6 +120,10 @@ def test_every_licence_of_the_real_rows_with_a_version_has_a_page(real_data):
 
     pages = {row["attribution"].rpartition(", ")[2]: row["license_url"] for row in rows.values()}
     assert [licence for licence, page in pages.items() if page is None] == ["Attribution"]
+    for row in rows.values():
+        known = row["license_url"] is not None
+        assert (row["allows_derivatives"] is not None) == known
+        assert (row["allows_commercial_use"] is not None) == known
 
 
 def test_a_real_file_cut_in_a_quoted_field_is_one_clear_error(real_data, tmp_path):

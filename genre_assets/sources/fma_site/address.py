@@ -20,7 +20,7 @@ _HOSTS = _LIVE_HOSTS | {DEMO_SITE_HOST, DEMO_FILE_HOST}
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-class ForeignAddress(SourceError):
+class ForeignAddress(SourceError):  # noqa: N818
     """A page named an address that is not the site's."""
 
 
@@ -59,12 +59,16 @@ class Site:
         Raises:
             ForeignAddress: If it is no http(s) URL of the site.
         """
-        parts = urlsplit(url)
+        try:
+            parts = urlsplit(url)
+            has_port = parts.port is not None
+        except ValueError:
+            raise ForeignAddress(f"{url!r} is no address.") from None
         own = urlsplit(self.base)
         if parts.scheme in ("http", "https") and not parts.username and not parts.password:
             if parts.netloc == own.netloc:
                 return urlunsplit((own.scheme, own.netloc, parts.path, parts.query, ""))
-            if parts.hostname in _LIVE_HOSTS and self.is_live and not parts.port:
+            if parts.hostname in _LIVE_HOSTS and self.is_live and not has_port:
                 return urlunsplit(("https", parts.netloc, parts.path, parts.query, ""))
             if parts.hostname in _HOSTS and not self.is_live:
                 return urlunsplit((own.scheme, own.netloc, parts.path, parts.query, ""))

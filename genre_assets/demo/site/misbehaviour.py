@@ -1,0 +1,63 @@
+"""Ways in which a site disappoints its guests, switched on one by one."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Answer:
+    """What goes wrong with requests to some paths.
+
+    Attributes:
+        path: Requests whose path contains this text.
+        times: How many of them; None for all.
+        status: Answer with this status and nothing else.
+        retry_after: The header of that name beside the status.
+        html: Answer 200 with a login page in place of what was asked for.
+        cut_after: End the connection after so many bytes of the body.
+        no_range: Ignore Range, and send all.
+        new_etag: The file has another ETag and another content from now on.
+        wait_s: Seconds before the answer.
+        endless: Send bytes until the guest leaves, 64 MiB at most.
+    """
+
+    path: str
+    times: int | None = None
+    status: int | None = None
+    retry_after: str | None = None
+    html: bool = False
+    cut_after: int | None = None
+    no_range: bool = False
+    new_etag: bool = False
+    wait_s: float = 0.0
+    endless: bool = False
+
+
+@dataclass
+class Misbehaviour:
+    """What the site does wrong at the moment; nothing to begin with.
+
+    Attributes:
+        answers: What goes wrong with single requests; the first that fits is taken.
+        no_rows: Listings count their tracks and show none, as after a change of layout.
+        rows_without_info: Rows come without ``data-track-info``.
+        hidden: Ids that the default order leaves out although they are counted, as happens to a
+            track at the border of two pages.
+        repeated_at_border: The last track of a page is the first of the next one.
+        robots: Text of robots.txt in place of the usual one.
+    """
+
+    answers: list[Answer] = field(default_factory=list)
+    no_rows: bool = False
+    rows_without_info: bool = False
+    hidden: set[int] = field(default_factory=set)
+    repeated_at_border: bool = False
+    robots: str | None = None
+
+    def for_path(self, path: str) -> Answer | None:
+        """What goes wrong with a request for a path, which is counted."""
+        for answer in self.answers:
+            if answer.path in path and answer.times != 0:
+                if answer.times is not None:
+                    answer.times -= 1
+                return answer
+        return None

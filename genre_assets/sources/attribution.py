@@ -1,0 +1,95 @@
+"""Who made what leaves the platform: the credit that goes with a report, a model or an export."""
+
+import csv
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+import pyarrow as pa
+
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.tables import rename_durably
+
+FILE_NAME = "attribution.csv"
+"""Name of the file beside what it credits: it lists every track that went into it."""
+
+COLUMNS = (
+    "track_id",
+    "title",
+    "artist",
+    "page_url",
+    "license_url",
+    "license_spdx",
+    "attribution",
+)
+
+_FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+_CONTROL = ("\t", "\r", "\n")
+
+
+def attribution_rows(tracks: pa.Table, track_ids: Iterable[str]) -> pa.Table:
+    """The credits of tracks.
+
+    Args:
+        tracks: Rows of ``tracks``; those of other tracks are ignored.
+        track_ids: The tracks to credit.
+
+    Returns:
+        One row a track with :data:`COLUMNS`, in the order in which the tracks are first named.
+
+    Raises:
+        ValueError: If a track is not among the rows: nothing may leave without its credit.
+    """
+    listed = tracks["track_id"].to_pylist()
+    place = {track_id: row for row, track_id in enumerate(listed)}
+    wanted = list(dict.fromkeys(track_ids))
+    if unknown := [track_id for track_id in wanted if track_id not in place]:
+        raise ValueError(f"No row of tracks credits {', '.join(unknown[:5])}.")
+    chosen = pa.array([place[track_id] for track_id in wanted], pa.int64())
+    schema = pa.schema([TRACKS.schema.field(name) for name in COLUMNS])
+    return tracks.select(COLUMNS).take(chosen).cast(schema)
+
+
+def write_attribution(tracks: pa.Table, track_ids: Iterable[str], path: Path | str) -> Path:
+    """Write the credits of tracks as a CSV file, UTF-8, that appears whole or not at all.
+
+    A spreadsheet takes a cell that begins with ``=``, ``+``, ``-`` or ``@`` for a formula and runs
+    it; titles come from strangers, so such a cell gets an apostrophe in front.
+
+    Args:
+        tracks: Rows of ``tracks``; those of other tracks are ignored.
+        track_ids: The tracks to credit.
+        path: The file; its folder is made, and what was there is replaced.
+
+    Returns:
+        The path.
+
+    Raises:
+        UserError: If the file cannot be written.
+        ValueError: If a track is not among the rows.
+    """
+    path = Path(path)
+    rows = attribution_rows(tracks, track_ids)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with temporary.open("x", encoding="utf-8", newline="") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(COLUMNS)
+            writer.writerows(map(_as_text, row.values()) for row in rows.to_pylist())
+        rename_durably(temporary, path)
+    except OSError as error:
+        reason = error.strerror or error
+        raise UserError(f"The attribution cannot be written to {path}: {reason}.") from error
+    finally:
+        if temporary.parent.is_dir():
+            temporary.unlink(missing_ok=True)
+    return path
+
+
+def _as_text(value: str | None) -> str:
+    if value is None:
+        return ""
+    dangerous = value.startswith(_CONTROL) or value.lstrip().startswith(_FORMULA)
+    return f"'{value}" if dangerous else value

@@ -1,0 +1,404 @@
+"""The catalogue of the site: its genres' listings, and of each new track the page with its licence.
+
+A listing gives everything but the licence. The page of a track is therefore read once, when the
+track is new, and again by full sweeps while no licence is known. The facts of the page are carried
+over from the known row; those of the listing are refreshed.
+"""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.progress import Log, Progress, counted, silent
+from genre_assets.sources.catalogue import Catalogue, Rejection, SourceError, rejected_rows
+from genre_assets.sources.fma_dataset import attribution
+from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.fma_site.archive import Archive, KeptPage
+from genre_assets.sources.fma_site.gone import find_gone
+from genre_assets.sources.fma_site.pace import ComeBackLater
+from genre_assets.sources.fma_site.pages import (
+    Genre,
+    LayoutChanged,
+    ListingRow,
+    TrackPage,
+    parse_track,
+)
+from genre_assets.sources.fma_site.sweep import GenreSweep, Mode, Read, sweep_genre
+from genre_assets.sources.licences import UNKNOWN, Licence, licence_of_url, permissions
+from genre_assets.sources.shards import fma_shard
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
+
+SOURCE = "fma_site"
+
+FULL_SWEEP_EVERY = timedelta(days=7)
+"""Time after which a genre is swept in full again."""
+
+PAGES_STAY_FRESH = timedelta(hours=24)
+"""Age up to which a kept page of a track is read instead of the site's."""
+
+MOST_FAILURES_IN_A_ROW = 10
+"""Track pages in a row that may fail: then it is the site that does not answer or has changed."""
+
+MOST_BUSY_IN_A_ROW = 3
+"""Track pages in a row for which the site may be busy to the last: then it is left alone."""
+
+_NAMED = 10
+
+
+class SweepError(SourceError):
+    """A sweep of the site was given up, and the catalogue stays as it is.
+
+    Attributes:
+        sweeps: Rows of ``lake.schemas.SWEEPS``, this sweep's too, none of them complete.
+    """
+
+    def __init__(self, sentence: str, sweeps: pa.Table):
+        super().__init__(sentence)
+        self.sweeps = sweeps
+
+
+@dataclass(frozen=True)
+class SiteCatalogue:
+    """What a sweep of the site found.
+
+    Attributes:
+        catalogue: The tracks it saw, what it rejected, and the known tracks that are not gone.
+        sightings: Rows of ``lake.schemas.SIGHTINGS``, of all sweeps, by shard.
+        sweeps: Rows of ``lake.schemas.SWEEPS``, of all sweeps.
+    """
+
+    catalogue: Catalogue
+    sightings: dict[str, pa.Table]
+    sweeps: pa.Table
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """A track as the listings of this sweep show it."""
+
+    row: ListingRow
+    shard: str
+    swept_in_full: bool
+    known: dict | None
+
+    @property
+    def track_id(self) -> str:
+        return _track_id(self.row.id)
+
+
+@dataclass(frozen=True)
+class _PageFacts:
+    """What only the page of a track tells."""
+
+    licence: Licence = UNKNOWN
+    genres: tuple[Genre, ...] = ()
+
+
+@dataclass
+class _Findings:
+    """What was odd on the way."""
+
+    rejected: list[Rejection] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    without_page: list[str] = field(default_factory=list)
+    failures_in_a_row: int = 0
+
+    def reject(self, origin: str, place: str, reason: str) -> None:
+        self.rejected.append(Rejection(origin, place, reason))
+
+
+def sweep_site(
+    site: Site,
+    genres: Collection[str],
+    mode: Literal["auto"] | Mode,
+    *,
+    read: Read,
+    archive: Archive,
+    tracks: pa.Table,
+    sightings: pa.Table,
+    sweeps: pa.Table,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    log: Log = silent,
+) -> SiteCatalogue:
+    """Sweep genres of the site, and read the pages of the tracks that are new.
+
+    Args:
+        site: Where the site is.
+        genres: Slugs of the genres.
+        mode: full, incremental, or auto: full for a genre that has had no complete full sweep
+            for seven days.
+        read: Reads a path or a URL of the site as a page of a kind, such as ``Visitor.read``.
+        archive: Where read pages are kept; its ``sweep_id`` is that of this sweep.
+        tracks: Rows of ``lake.schemas.TRACKS`` of this source.
+        sightings: All rows of ``lake.schemas.SIGHTINGS``.
+        sweeps: All rows of ``lake.schemas.SWEEPS``.
+        now: The clock.
+        log: Where progress goes.
+
+    Raises:
+        SweepError: If a page is not the listing it should be, or track pages fail in a row.
+    """
+    known = {row["track_id"]: row for row in tracks.to_pylist()}
+    findings = _Findings()
+    swept: list[GenreSweep] = []
+    genre, mode_now, started_at = "", mode, now()
+    try:
+        for genre in dict.fromkeys(genres):
+            started_at = now()
+            mode_now = _mode(genre, mode, sweeps, started_at)
+            known_here = _ids_seen_in(genre, sightings)
+            log(f"{genre}: {mode_now} sweep, {counted(len(known_here), 'track')} known")
+            swept.append(sweep_genre(genre, read, known_here, mode_now, now=now, log=log))
+        seen = _seen(site, swept, known, findings)
+        fresh_since = now() - PAGES_STAY_FRESH
+        facts = _page_facts(seen, read, archive, fresh_since, findings, log)
+    except SourceError as error:
+        rows = _sweep_rows(archive.sweep_id, swept, known.keys())
+        if genre not in {sweep.genre for sweep in swept}:
+            rows.append(_failed_row(archive.sweep_id, genre, mode_now, started_at, now()))
+        for row in rows:
+            row |= {"complete": False, "reason": str(error)}
+        raise SweepError(str(error), pa.concat_tables([sweeps, SWEEPS.of_rows(rows)])) from error
+    findings.notes += [s.reason for s in swept if s.mode == "full" and s.reason]
+    all_sweeps = pa.concat_tables(
+        [sweeps, SWEEPS.of_rows(_sweep_rows(archive.sweep_id, swept, known.keys()))]
+    )
+    all_sightings = _merged_sightings(sightings, swept, seen)
+    gone = find_gone(known.values(), all_sightings, all_sweeps, archive.sweep_id, read, log)
+    findings.notes += gone.notes
+    if findings.without_page:
+        named = ", ".join(findings.without_page[:_NAMED])
+        findings.notes.append(
+            f"{counted(len(findings.without_page), 'listed track')} without a page of its own, "
+            f"and so without a licence: {named}."
+        )
+    catalogue = Catalogue(
+        TRACKS.of_rows([_track_row(track, facts.get(id_)) for id_, track in sorted(seen.items())]),
+        rejected_rows(SOURCE, findings.rejected),
+        findings.notes,
+        frozenset(known) - gone.track_ids,
+    )
+    return SiteCatalogue(catalogue, _by_shard(all_sightings), all_sweeps)
+
+
+def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datetime) -> Mode:
+    if mode != "auto":
+        return mode
+    recent = sweeps.filter(
+        (pc.field("genre") == genre)
+        & (pc.field("mode") == "full")
+        & pc.field("complete")
+        & (pc.field("started_at") > pa.scalar(now - FULL_SWEEP_EVERY))
+    )
+    return "incremental" if recent.num_rows else "full"
+
+
+def _ids_seen_in(genre: str, sightings: pa.Table) -> set[int]:
+    here = sightings.filter(pc.field("genre") == genre)
+    return {int(track_id.rpartition(":")[2]) for track_id in here["track_id"].to_pylist()}
+
+
+def _seen(
+    site: Site, swept: Iterable[GenreSweep], known: dict[str, dict], findings: _Findings
+) -> dict[int, _Seen]:
+    """The tracks that the listings show and that can be catalogued."""
+    rows: dict[int, tuple[GenreSweep, ListingRow]] = {}
+    in_full = set()
+    for sweep in swept:
+        findings.rejected += sweep.rejected
+        for id_, row in sweep.rows.items():
+            rows.setdefault(id_, (sweep, row))
+            if sweep.mode == "full":
+                in_full.add(id_)
+    seen = {}
+    for id_, (sweep, row) in rows.items():
+        origin, place = f"/genre/{sweep.genre}", f"track {id_}"
+        try:
+            shard = fma_shard(id_)
+        except ValueError as error:
+            findings.reject(origin, place, str(error))
+            continue
+        if not _belongs(site, row.url):
+            findings.reject(origin, place, f"Its page {row.url!r} is not the site's.")
+            continue
+        if row.file_url is not None and not _belongs(site, row.file_url):
+            reason = f"Its file {row.file_url!r} is not the site's, so it has none."
+            findings.reject(origin, place, reason)
+            row = replace(row, file_url=None)
+        seen[id_] = _Seen(row, shard, id_ in in_full, known.get(_track_id(id_)))
+    return seen
+
+
+def _belongs(site: Site, url: str) -> bool:
+    try:
+        site.asked_at(url)
+    except (SourceError, ValueError):
+        return False
+    return True
+
+
+def _page_facts(
+    seen: dict[int, _Seen],
+    read: Read,
+    archive: Archive,
+    fresh_since: datetime,
+    findings: _Findings,
+    log: Log,
+) -> dict[int, _PageFacts]:
+    """Read the page of every track whose page tells what is not known yet."""
+    wanted = {id_: track for id_, track in seen.items() if _needs_page(track, archive)}
+    progress = Progress("track pages read", len(wanted), log)
+    facts = {}
+    for id_, track in wanted.items():
+        url = track.row.url
+        try:
+            page = archive.latest(url, "track", fresh_since) or read(url, "track")
+            facts[id_] = _facts_of(page, track, findings)
+            findings.failures_in_a_row = 0
+        except UserError as error:
+            findings.failures_in_a_row += 1
+            findings.reject(url, f"track {id_}", f"{error} It is catalogued without a licence.")
+            most = MOST_FAILURES_IN_A_ROW
+            if isinstance(error, ComeBackLater):
+                most = MOST_BUSY_IN_A_ROW
+            if findings.failures_in_a_row >= most:
+                raise SourceError(
+                    f"{findings.failures_in_a_row} track pages in a row cannot be read, the last "
+                    f"one {url}: {error}"
+                ) from error
+        progress.count(failed=findings.failures_in_a_row > 0)
+    return facts
+
+
+def _needs_page(track: _Seen, archive: Archive) -> bool:
+    if track.known is None:
+        return True
+    if track.known["license_url"]:
+        return False
+    return track.swept_in_full or not archive.has_answer(track.row.url, "track")
+
+
+def _facts_of(page: KeptPage, track: _Seen, findings: _Findings) -> _PageFacts:
+    if page.status in (404, 410):
+        findings.without_page.append(track.track_id)
+        return _PageFacts()
+    if page.status != 200:
+        raise SourceError(f"{page.url} answered with status {page.status}.")
+    told = parse_track(page.html)
+    _refuse_another_track(told, track, page)
+    return _PageFacts(licence_of_url(told.licence_url or ""), told.genres)
+
+
+def _refuse_another_track(told: TrackPage, track: _Seen, page: KeptPage) -> None:
+    if told.track_info.id != track.row.id:
+        raise LayoutChanged(
+            f"{page.url} is listed as the page of track {track.row.id} and shows track "
+            f"{told.track_info.id}."
+        )
+
+
+def _track_row(track: _Seen, facts: _PageFacts | None) -> dict:
+    row, known = track.row, track.known or {}
+    facts = facts or _PageFacts()
+    # The licence that is known stays: nobody is asked again who has given one.
+    licence = licence_of_url(known.get("license_url") or "") if known else UNKNOWN
+    if facts.licence != UNKNOWN:
+        licence = facts.licence
+    allows_derivatives, allows_commercial_use = permissions(licence)
+    genres = row.genres or facts.genres
+    names = list(dict.fromkeys(name for name, _ in genres)) or known.get("genres") or []
+    credit = (attribution(row.title, row.artist_name, None), row.url, licence.url)
+    return {
+        "track_id": track.track_id,
+        "source": SOURCE,
+        "source_track_id": str(row.id),
+        "shard": track.shard,
+        "title": row.title,
+        "artist": row.artist_name,
+        "artist_id": row.artist_handle,
+        "album": row.album_title,
+        "album_id": row.album_handle,
+        "genres": names,
+        "license_url": licence.url,
+        "license_spdx": licence.spdx,
+        "allows_derivatives": allows_derivatives,
+        "allows_commercial_use": allows_commercial_use,
+        "attribution": ", ".join(part for part in credit if part),
+        "page_url": row.url,
+        "file_url": row.file_url,
+        "duration_s": known.get("duration_s") if row.duration_s is None else row.duration_s,
+    }
+
+
+def _sweep_rows(sweep_id: str, swept: list[GenreSweep], known: Collection[str]) -> list[dict]:
+    return [
+        {
+            "sweep_id": sweep_id,
+            "genre": sweep.genre,
+            "mode": sweep.mode,
+            "started_at": sweep.started_at,
+            "finished_at": sweep.finished_at,
+            "pages": sweep.pages,
+            "orders": list(sweep.orders),
+            "claimed": sweep.claimed,
+            "listed": sweep.listed,
+            "distinct": len(sweep.rows),
+            "duplicates": sweep.duplicates,
+            "new": sum(_track_id(id_) not in known for id_ in sweep.rows),
+            "complete": sweep.complete,
+            "reason": sweep.reason,
+        }
+        for sweep in swept
+    ]
+
+
+def _failed_row(
+    sweep_id: str, genre: str, mode: str, started_at: datetime, finished_at: datetime
+) -> dict:
+    return {
+        "sweep_id": sweep_id,
+        "genre": genre,
+        "mode": mode,
+        "started_at": started_at,
+        "finished_at": finished_at,
+    }
+
+
+def _merged_sightings(
+    sightings: pa.Table, swept: Iterable[GenreSweep], seen: dict[int, _Seen]
+) -> pa.Table:
+    merged = {(row["track_id"], row["genre"]): row for row in sightings.to_pylist()}
+    for sweep in swept:
+        for id_ in sweep.rows.keys() & seen.keys():
+            key = (_track_id(id_), sweep.genre)
+            row = merged.get(key) or {"first_seen_at": sweep.started_at}
+            merged[key] = {
+                "track_id": key[0],
+                "genre": key[1],
+                "first_seen_at": row["first_seen_at"],
+                "last_seen_at": sweep.started_at,
+            }
+    return SIGHTINGS.of_rows([merged[key] for key in sorted(merged)])
+
+
+def _by_shard(sightings: pa.Table) -> dict[str, pa.Table]:
+    shards = pa.array(
+        [fma_shard(int(i.rpartition(":")[2])) for i in sightings["track_id"].to_pylist()],
+        pa.string(),
+    )
+    return {
+        shard: sightings.filter(pc.equal(shards, shard))
+        for shard in sorted(set(shards.to_pylist()))
+    }
+
+
+def _track_id(id_: int) -> str:
+    return f"{SOURCE}:{id_}"

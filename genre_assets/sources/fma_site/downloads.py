@@ -1,0 +1,368 @@
+"""The audio of the tracks of a shard: which files are asked for, and what became of each.
+
+A track is asked for when its licence allows it, nobody had it taken down, and the store does not
+hold what its URL answered before. Every try is a row of ``fetches``, in the journal as soon as it
+is over: a run that is killed loses the file under way at most, and the next one goes on with it.
+
+What came whole and is no web page is kept, decodable or not: a row that names a content is
+settled, and a broken file is not asked for every night. Its outcome is then ``undecodable`` with
+the reason, and ``audio`` records the named failure, as it does for a broken file of any source.
+
+Light: what asks and what decodes is imported when there is a file to ask for.
+"""
+
+import contextlib
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from urllib.parse import urlsplit
+
+import pyarrow as pa
+
+from genre_assets.audio.probe import LIMIT_S, Probe, probe
+from genre_assets.audio.status import AudioError
+from genre_assets.audio.workers import WorkerPool
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import FETCHES, TRACKS
+from genre_assets.lake.store import SUFFIXES, Store
+from genre_assets.lake.tables import Journal
+from genre_assets.progress import Log, Progress, counted, silent
+from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
+from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
+
+SOURCE = "fma_site"
+
+GIVEN_UP_AFTER = 5
+"""Files in a row that failed by the way or the moment, after which the host is left alone."""
+
+_SUFFIX_OF_FORMAT = {
+    "MP3": ".mp3",
+    "MP4": ".m4a",
+    "FLAC": ".flac",
+    "OGG": ".ogg",
+    "WAV": ".wav",
+    "AIFF": ".aiff",
+    "AAC": ".aac",
+}
+_LICENCE_PARTS = (
+    ("nd", "allows_derivatives", "derivatives"),
+    ("nc", "allows_commercial_use", "commercial use"),
+)
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Which tracks are downloaded.
+
+    Attributes:
+        excluded: ``nd`` and ``nc`` where licences that forbid derivatives or commercial use, or
+            that nobody knows to allow them, are not wanted.
+        taken_down: Says of a row of ``tracks`` why it had to go; None when it had not.
+        banned_contents: SHA-256 of audio that had to go.
+        again_after: How long a failure that the site answered with is left alone.
+    """
+
+    excluded: frozenset[str] = frozenset()
+    taken_down: Callable[[dict], str | None] = lambda track: None
+    banned_contents: frozenset[str] = frozenset()
+    again_after: timedelta = timedelta(days=7)
+
+
+def download_shard(
+    tracks: pa.Table,
+    previous: pa.Table,
+    journal: Journal,
+    store: Store,
+    access: Access,
+    policy: Policy,
+    workers: WorkerPool,
+    run_id: str,
+    log: Log = silent,
+) -> pa.Table:
+    """Bring the audio of a shard up to date with its tracks.
+
+    The caller holds the lock of the shard's ``fetches``, writes what is returned, and then clears
+    the journal. A track that is not to be asked for gets one row that says why, not one a run.
+
+    Args:
+        tracks: Rows of ``tracks`` of the shard; those of other sources are left alone.
+        previous: Rows of ``fetches`` of the shard as they stand.
+        journal: Journal of ``fetches`` for the shard.
+        store: Takes the files.
+        access: How the site is asked.
+        policy: Which tracks are asked for.
+        workers: The processes that decode.
+        run_id: The run that asks.
+        log: Takes lines about the progress.
+
+    Returns:
+        Rows of ``fetches``: the previous ones, those in the journal, and the new ones.
+
+    Raises:
+        UserError: If the store cannot be written, such as on a full disk.
+    """
+    past = _by_track(_joined(previous, journal))
+    shard = _Shard(past, journal, store, access, policy, run_id, log)
+    wanted = shard.sort_out([row for row in tracks.to_pylist() if row["source"] == SOURCE])
+    if wanted:
+        shard.download(wanted, workers)
+    return _joined(previous, journal)
+
+
+def stored_paths(tracks: pa.Table, fetches: pa.Table, store: Store) -> pa.Table:
+    """Say where the audio of the tracks of the site lies.
+
+    Args:
+        tracks: Rows of ``tracks``.
+        fetches: Rows of ``fetches`` of the same tracks.
+        store: Holds the files.
+
+    Returns:
+        The same rows; those of the site have ``path``, ``file_bytes`` and ``file_mtime_ns`` of
+        what their URL last answered with, or nulls when the store has nothing of theirs.
+    """
+    past = _by_track(fetches)
+    rows = tracks.to_pylist()
+    for row in rows:
+        if row["source"] == SOURCE:
+            path = _stored(row, past, store)
+            found = path.stat() if path else None
+            row["path"] = str(path) if path else None
+            row["file_bytes"] = found.st_size if found else None
+            row["file_mtime_ns"] = found.st_mtime_ns if found else None
+    return TRACKS.of_rows(rows)
+
+
+def missing_reasons(tracks: pa.Table, fetches: pa.Table, store: Store) -> dict[str, str]:
+    """Say why tracks of the site have no audio, by ``track_id``.
+
+    Args:
+        tracks: Rows of ``tracks``.
+        fetches: Rows of ``fetches`` of the same tracks.
+        store: Holds the files.
+    """
+    past = _by_track(fetches)
+    return {
+        row["track_id"]: _why_missing(past[row["track_id"]])
+        for row in tracks.to_pylist()
+        if row["source"] == SOURCE and not _stored(row, past, store)
+    }
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """What became of the tracks of a shard before, and all that it takes to ask again."""
+
+    past: dict[str, list[dict]]
+    journal: Journal
+    store: Store
+    access: Access
+    policy: Policy
+    run_id: str
+    log: Log
+
+    def sort_out(self, tracks: list[dict]) -> list[dict]:
+        """The tracks to ask for; why others are not is counted, and recorded when it is new."""
+        wanted, refused, others = [], [], Counter()
+        for track in tracks:
+            why_not = self._why_not(track)
+            if why_not is None:
+                wanted.append(track)
+                continue
+            outcome, reason = why_not
+            others[outcome] += 1
+            if outcome == "taken_down":
+                self.store.forget_partial(_key(track))
+            latest = self._latest(track)
+            if reason and (not latest or (latest["outcome"], latest["reason"]) != why_not):
+                refused.append(self._row(track, {"outcome": outcome, "reason": reason}))
+        self.journal.append(FETCHES.of_rows(refused))
+        counts = [f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in sorted(others.items())]
+        self.log(", ".join([f"{counted(len(wanted), 'file')} to download", *counts]))
+        return wanted
+
+    def download(self, tracks: list[dict], workers: WorkerPool) -> None:
+        """Ask for the files one after the other, until the host shows that it has trouble."""
+        received, in_a_row, outcomes = 0, 0, Counter()
+        progress = Progress(
+            "files downloaded",
+            len(tracks),
+            lambda line: self.log(f"{line}, {received / 1e6:.1f} MB"),
+        )
+        with FileHost(self.access) as host:
+            for track in tracks:
+                row, wait_s = self._download(track, host, workers)
+                received += row["bytes"]
+                outcomes[row["outcome"]] += 1
+                progress.count(failed=row["outcome"] != "ok")
+                in_a_row = in_a_row + 1 if row["outcome"] in TRANSIENT else 0
+                if in_a_row == GIVEN_UP_AFTER or wait_s > LONGEST_WAIT_S:
+                    left = counted(len(tracks) - progress.done, "file")
+                    self.log(f"The host has trouble, {left} left to the next run: {row['reason']}")
+                    break
+        self.log(", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items())))
+
+    def _why_not(self, track: dict) -> tuple[str, str | None] | None:
+        """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""
+        latest = self._latest(track)
+        if reason := self.policy.taken_down(track):
+            return "taken_down", reason
+        if latest and latest["sha256"] in self.policy.banned_contents:
+            return "taken_down", _banned(latest["sha256"])
+        if latest and latest["outcome"] == "taken_down":
+            return "taken_down", None
+        if track["gone_at"] is not None:
+            return "gone", None
+        if _found(_of_its_url(track, self.past), self.store):
+            return "stored", None
+        if refusal := self._refusal(track):
+            return refusal
+        if latest and self._is_left_alone(latest):
+            return f"{latest['outcome']} lately", None
+        return None
+
+    def _refusal(self, track: dict) -> tuple[str, str] | None:
+        licence = track["license_url"]
+        if licence is None:
+            return "no_licence", "Its page names no licence, so it is never downloaded."
+        for part, column, what in _LICENCE_PARTS:
+            if part in self.policy.excluded and track[column] is not True:
+                verb = "does not allow" if track[column] is False else "is not known to allow"
+                reason = f"The settings exclude it: its licence {licence} {verb} {what}."
+                return "licence_excluded", reason
+        if track["file_url"] is None:
+            return "no_file", "The site gives no file for this track."
+        return self.access.refusal(track["file_url"])
+
+    def _is_left_alone(self, latest: dict) -> bool:
+        answered = latest["attempts"] > 0 and latest["outcome"] not in TRANSIENT
+        recent = datetime.now(UTC) - latest["fetched_at"] < self.policy.again_after
+        return answered and recent and latest["sha256"] is None
+
+    def _latest(self, track: dict) -> dict | None:
+        return next(reversed(_of_its_url(track, self.past)), None)
+
+    def _download(self, track: dict, host: FileHost, workers: WorkerPool) -> tuple[dict, float]:
+        """The row of one download and, when it failed, how long the host asked to be left alone."""
+        url, key = track["file_url"], _key(track)
+        try:
+            partial = self.store.partial(key)
+            transfer = host.receive(url, partial)
+            answer = asdict(transfer)
+            wait_s = answer.pop("wait_s")
+            if transfer.outcome == "ok":
+                return self._kept(track, answer, partial, workers), wait_s
+            return self._recorded(track, answer), wait_s
+        except OSError as error:
+            raise UserError(
+                f"The download of {url} cannot be kept in {self.store.root}: "
+                f"{error.strerror or error}."
+            ) from error
+
+    def _kept(self, track: dict, answer: dict, partial: Path, workers: WorkerPool) -> dict:
+        """Move a whole file to the store, unless it had to go."""
+        url = track["file_url"]
+        with partial.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        # Recorded first: whoever is killed in between leaves a whole file that is not asked for
+        # again, and never one in the store that nobody knows.
+        if sha256 in self.policy.banned_contents:
+            row = self._recorded(
+                track, answer | {"outcome": "taken_down", "reason": _banned(sha256)}
+            )
+        else:
+            found = _probed(partial, workers)
+            if found.reason is not None:
+                reason = found.reason.replace(str(partial), url)
+                answer |= {"outcome": "undecodable", "reason": reason}
+            row = self._recorded(track, answer | {"sha256": sha256})
+            self.store.add(partial, sha256, _suffix(found.format, url))
+        self.store.forget_partial(_key(track))
+        return row
+
+    def _recorded(self, track: dict, answer: dict) -> dict:
+        row = self._row(track, answer)
+        self.journal.append(FETCHES.of_rows([row]))
+        return row
+
+    def _row(self, track: dict, answer: dict) -> dict:
+        return {
+            "track_id": track["track_id"],
+            "url": track["file_url"],
+            "run_id": self.run_id,
+            "fetched_at": datetime.now(UTC),
+            "bytes": 0,
+            "attempts": 0,
+            "sha256": None,
+        } | answer
+
+
+def _probed(path: Path, workers: WorkerPool) -> Probe:
+    with contextlib.closing(workers.run(probe, [path], LIMIT_S)) as results:
+        [(_, found)] = results
+    if isinstance(found, AudioError):
+        return Probe(status=found.status, reason=found.reason)
+    return found
+
+
+def _suffix(format_: str | None, url: str) -> str:
+    container = (format_ or "").partition("/")[0]
+    suffix = _SUFFIX_OF_FORMAT.get(container, PurePosixPath(urlsplit(url).path).suffix.lower())
+    return suffix if suffix in SUFFIXES else ".bin"
+
+
+def _key(track: dict) -> str:
+    return f"{track['track_id']} {track['file_url']}"
+
+
+def _banned(sha256: str) -> str:
+    return f"Its content, {sha256}, was taken down."
+
+
+def _joined(previous: pa.Table, journal: Journal) -> pa.Table:
+    rows = [*previous.to_pylist(), *journal.read().to_pylist()]
+    by_key = {tuple(row[name] for name in FETCHES.key): row for row in rows}
+    return FETCHES.of_rows(sorted(by_key.values(), key=_by_track_and_time))
+
+
+def _by_track_and_time(row: dict) -> tuple[str, datetime]:
+    return row["track_id"], row["fetched_at"]
+
+
+def _by_track(fetches: pa.Table) -> dict[str, list[dict]]:
+    """The rows of each track, oldest first."""
+    past: dict[str, list[dict]] = defaultdict(list)
+    for row in sorted(fetches.to_pylist(), key=_by_track_and_time):
+        past[row["track_id"]].append(row)
+    return past
+
+
+def _of_its_url(track: dict, past: dict[str, list[dict]]) -> list[dict]:
+    return [row for row in past[track["track_id"]] if row["url"] == track["file_url"]]
+
+
+def _found(past: list[dict], store: Store) -> Path | None:
+    """Where the newest content lies that is still in the store."""
+    contents = (row["sha256"] for row in reversed(past) if row["sha256"])
+    return next((path for sha256 in contents if (path := store.find(sha256))), None)
+
+
+def _stored(track: dict, past: dict[str, list[dict]], store: Store) -> Path | None:
+    rows = past[track["track_id"]]
+    if rows and rows[-1]["outcome"] == "taken_down":
+        return None
+    return _found(_of_its_url(track, past), store) or _found(rows, store)
+
+
+def _why_missing(past: list[dict]) -> str:
+    if not past:
+        return "It is not downloaded yet."
+    latest = past[-1]
+    if latest["sha256"]:
+        return "Its file was downloaded and is not in the store any more."
+    if latest["attempts"] and latest["outcome"] != "taken_down":
+        return f"The download failed: {latest['reason']}"
+    return latest["reason"]

@@ -1,0 +1,233 @@
+"""How fast the site is asked: one request at a time, an interval between two, waits it asks for."""
+
+import logging
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from genre_assets.progress import Log, silent
+from genre_assets.sources.catalogue import SourceError
+
+LONGEST_WAIT_S = 600.0
+"""Seconds that the site may ask to be left alone; for longer the run stops instead."""
+
+BUSY = frozenset({429, 500, 502, 503, 504})
+"""Statuses of a site that may answer later."""
+
+
+class Pace:
+    """Gives turns to ask the site, to all threads and, with a lock file, all processes.
+
+    Args:
+        interval_s: Seconds between the end of one request and the start of the next.
+        lock_path: A file that the processes of this machine lock while they ask. A file beside
+            it keeps when the site may be asked again, so that a new run waits as well.
+        clock: Seconds that never jump.
+        wall: Seconds that all processes agree on.
+        sleep: Waits so many seconds.
+    """
+
+    def __init__(
+        self,
+        interval_s: float,
+        lock_path: Path | None = None,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], object] = time.sleep,
+    ):
+        self._interval_s = interval_s
+        self._clock = clock
+        self._wall = wall
+        self._sleep = sleep
+        self._not_before = clock()
+        self._one_thread = threading.Lock()
+        self._changing = threading.Lock()
+        self._asking: int | None = None
+        self._one_process: AbstractContextManager[object] = nullcontext()
+        self._shared: Path | None = None
+        if lock_path is not None:
+            from filelock import FileLock
+
+            lock_path.parent.mkdir(parents=True, exist_ok=True)
+            self._one_process = FileLock(lock_path)
+            self._shared = lock_path.with_name(f"{lock_path.name}.not_before")
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """Wait for a turn and hold it: nobody else asks until it ends."""
+        if self._asking == threading.get_ident():
+            raise RuntimeError("A turn within a turn would wait for itself.")
+        with self._one_thread, self._one_process:
+            self._asking = threading.get_ident()
+            try:
+                self._learn()
+                while (left := self._not_before - self._clock()) > 0:
+                    self._sleep(left)
+                try:
+                    yield
+                finally:
+                    self._put_off(self._interval_s)
+            finally:
+                self._asking = None
+
+    def hold_off(self, seconds: float) -> None:
+        """Let nobody ask for so many seconds, at most ten minutes."""
+        with self._one_process:
+            self._learn()
+            self._put_off(min(seconds, LONGEST_WAIT_S))
+
+    def _put_off(self, seconds: float) -> None:
+        with self._changing:
+            self._not_before = max(self._not_before, self._clock() + seconds)
+        if self._shared is not None:
+            then = self._wall() + self._not_before - self._clock()
+            self._shared.write_text(f"{then:.3f}\n")
+
+    def _learn(self) -> None:
+        """Take over what other processes wait for."""
+        if self._shared is None:
+            return
+        try:
+            left = float(self._shared.read_text()) - self._wall()
+        except (OSError, ValueError):
+            return  # nobody has asked yet, or was killed while saying so
+        # Bounded: the clock of the day may have jumped.
+        left = min(left, LONGEST_WAIT_S)
+        with self._changing:
+            self._not_before = max(self._not_before, self._clock() + left)
+
+
+class ComeBackLater(SourceError):  # noqa: N818
+    """The site is busy and was asked often enough."""
+
+
+class Answer(Protocol):
+    """What the site answered; a page of the browser is one."""
+
+    @property
+    def url(self) -> str:
+        """The URL that was asked for."""
+        ...
+
+    @property
+    def status(self) -> int:
+        """HTTP status."""
+        ...
+
+    @property
+    def retry_after(self) -> str | None:
+        """The header of that name."""
+        ...
+
+
+AnswerT = TypeVar("AnswerT", bound=Answer)
+
+
+class _Busy(Exception):  # noqa: N818
+    def __init__(self, answer: Answer, wait_s: float | None):
+        super().__init__(answer.url)
+        self.answer = answer
+        self.wait_s = wait_s
+
+
+def polite_retries(
+    ask: Callable[[], AnswerT],
+    pace: Pace,
+    *,
+    attempts: int = 5,
+    log: Log = silent,
+    now: Callable[[], datetime] = lambda: datetime.now(UTC),
+) -> AnswerT:
+    """Ask, and where the site is busy ask again when it says, or else ever more slowly.
+
+    Args:
+        ask: Asks once, in a turn of the pace.
+        pace: Makes everybody wait.
+        attempts: How often it asks at most.
+        log: Where waits are told.
+        now: The time of the day.
+
+    Returns:
+        The first answer whose status is not one of ``BUSY``.
+
+    Raises:
+        ComeBackLater: If the site stays busy or wants to be left alone for very long.
+    """
+    import stamina
+
+    logging.getLogger("stamina").setLevel(logging.ERROR)
+
+    def wait(error: Exception) -> bool | float:
+        if not isinstance(error, _Busy) or error.wait_s is None:
+            return isinstance(error, _Busy)
+        if error.wait_s > LONGEST_WAIT_S:
+            return False
+        log(_told(error.answer, error.wait_s))
+        pace.hold_off(error.wait_s)
+        return 0.0  # the next turn waits, and everybody else's too
+
+    tries = stamina.retry_context(
+        on=wait, attempts=attempts, timeout=None, wait_initial=5.0, wait_max=120.0, wait_jitter=5.0
+    )
+    asked = 0
+    try:
+        for attempt in tries:
+            with attempt:
+                answer = ask()
+                asked += 1
+                if answer.status not in BUSY:
+                    return answer
+                wait_s = retry_after_seconds(answer.retry_after, now())
+                if wait_s is None and asked < attempts:
+                    log(_told(answer, attempt.next_wait))
+                    pace.hold_off(attempt.next_wait)
+                raise _Busy(answer, wait_s)
+    except _Busy as busy:
+        raise _gives_up(busy, asked) from None
+    raise AssertionError("stamina ends in an answer or an error")
+
+
+def _told(answer: Answer, wait_s: float) -> str:
+    return f"{answer.url} answered {answer.status}; the site is left alone for {wait_s:.0f} s."
+
+
+def _gives_up(busy: _Busy, asked: int) -> ComeBackLater:
+    answer = busy.answer
+    if busy.wait_s is not None and busy.wait_s > LONGEST_WAIT_S:
+        return ComeBackLater(
+            f"{answer.url} answered {answer.status} and asks to be left alone for "
+            f"{busy.wait_s:,.0f} s: run again after that."
+        )
+    return ComeBackLater(
+        f"{answer.url} answered {answer.status} to the last of {asked} requests: the site is busy, "
+        "run again later."
+    )
+
+
+def retry_after_seconds(header: str | None, now: datetime) -> float | None:
+    """How long a ``Retry-After`` header asks to wait.
+
+    Args:
+        header: Seconds, or the date of an HTTP header, or None.
+        now: The time of the day, with its time zone.
+
+    Returns:
+        Seconds, never negative, or None where the header says nothing.
+    """
+    said = (header or "").strip()
+    if re.fullmatch(r"[0-9]+", said):
+        return float(said)
+    try:
+        moment = parsedate_to_datetime(said)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return max((moment - now).total_seconds(), 0.0)

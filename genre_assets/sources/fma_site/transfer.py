@@ -1,0 +1,483 @@
+"""One file of the site over HTTP: whole, of the promised length, resumed where it broke off.
+
+What came of a file stays in a partial file, with a note beside it of what it is a part of: the
+next try, of this run or of another one, asks for the rest only. A strong ETag, or else the time
+of the last modification, goes with the question, so that parts of two files are never joined.
+
+Light: httpx and stamina are imported when a file is asked for.
+"""
+
+import html
+import json
+import os
+import re
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import urljoin
+
+from genre_assets.errors import UserError
+from genre_assets.sources.fma_site.address import ForeignAddress, Site
+from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S, Pace, retry_after_seconds
+
+if TYPE_CHECKING:
+    import httpx
+
+TRANSIENT = frozenset(
+    {"cut_short", "unreachable", "timed_out", "server_error", "too_many_requests"}
+)
+"""Failures of the way or of the moment: tried again in the same run and by the next one."""
+
+_LIMIT_S = 1800.0
+_MOST_REQUESTS = 5
+_HEAD_BYTES = 64 * 1024
+_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
+_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
+_HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:-]{1,60}")
+_MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
+_HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,100})", re.IGNORECASE)
+_BINARY = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+
+
+class Robots(Protocol):
+    """What the site's robots.txt says."""
+
+    def allows(self, url: str) -> bool:
+        """Whether the URL, under the site's own name, may be asked for."""
+        ...
+
+
+@dataclass(frozen=True)
+class Access:
+    """How files of the site are asked for.
+
+    Attributes:
+        site: Where they are asked for, and nowhere else.
+        agent: The User-Agent.
+        pace: Gives the turns.
+        robots: Says what may be asked for, of every host of the site.
+        attempts: Tries of one file in one run.
+        timeout_s: Seconds without a byte after which a try is given up.
+        largest_bytes: A larger file is not taken.
+    """
+
+    site: Site
+    agent: str
+    pace: Pace
+    robots: Robots
+    attempts: int = 4
+    timeout_s: float = 30.0
+    largest_bytes: int = 500 * 2**20
+
+    def refusal(self, url: str) -> tuple[str, str] | None:
+        """Why a URL must not be asked for: the outcome and its reason, or None when it may."""
+        try:
+            self.site.asked_at(url)
+        except (ForeignAddress, ValueError):
+            return "foreign_address", f"{url[:200]!r} is no address of the site."
+        if not self.robots.allows(url):
+            return "disallowed", f"The site's robots.txt does not allow {url}."
+        return None
+
+
+@dataclass
+class Transfer:
+    """What became of the tries to get one file.
+
+    Attributes:
+        final_url: The URL that was asked for last, after redirects, under the site's own name.
+        status: HTTP status of the last answer; None when there was none.
+        etag: Entity tag of the file.
+        bytes: Bytes of the file that came.
+        attempts: Requests that were made, those that followed a redirect too.
+        outcome: ``ok``, or the named kind of failure.
+        reason: Why it failed, in one sentence.
+        wait_s: Seconds that the host asked to be left alone for when it failed, or 0.
+    """
+
+    final_url: str
+    status: int | None = None
+    etag: str | None = None
+    bytes: int = 0
+    attempts: int = 0
+    outcome: str = "ok"
+    reason: str | None = None
+    wait_s: float = 0.0
+
+
+class FileHost:
+    """Asks the site for files, one at a time. A context manager.
+
+    Args:
+        access: How to ask.
+    """
+
+    def __init__(self, access: Access):
+        self._access = access
+
+    def __enter__(self) -> "FileHost":
+        import httpx
+
+        self._client = httpx.Client(
+            headers={"User-Agent": self._access.agent, "Accept-Encoding": "identity"},
+            timeout=self._access.timeout_s,
+            trust_env=self._access.site.is_live,
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def receive(self, url: str, partial: Path) -> Transfer:
+        """Get one file, or the rest of it, into a partial file.
+
+        Args:
+            url: The file, under the site's own name.
+            partial: Takes the bytes and holds those of earlier tries; its note lies beside it
+                with the suffix ``.json``. When the outcome is ``ok`` it is the whole file, synced.
+
+        Returns:
+            What became of it. Failures in :data:`TRANSIENT` leave what came for the next try.
+
+        Raises:
+            UserError: If the partial file cannot be written, such as on a full disk.
+        """
+        import stamina
+
+        transfer = Transfer(final_url=url)
+        tries = stamina.retry_context(
+            on=_is_worth_another_try,
+            attempts=self._access.attempts,
+            timeout=None,
+            wait_initial=1.0,
+            wait_max=60.0,
+        )
+        try:
+            for attempt in tries:
+                with attempt:
+                    self._try(url, _Partial(partial), transfer)
+        except _TransferError as failure:
+            transfer.outcome, transfer.reason = failure.outcome, failure.reason
+            transfer.wait_s = failure.wait_s
+        except OSError as error:
+            raise UserError(
+                f"The download of {url} cannot be kept in {partial.parent}: "
+                f"{error.strerror or error}."
+            ) from error
+        except Exception as error:
+            transfer.outcome = "failed"
+            transfer.reason = f"{url} met an error that nobody foresaw: {_in_words(error)}."
+        return transfer
+
+    def _try(self, url: str, partial: "_Partial", transfer: Transfer) -> None:
+        note = partial.note(url)
+        if note and note.total == partial.size:
+            transfer.final_url, transfer.etag = note.final_url, note.etag
+        else:
+            try:
+                self._ask(url, partial, note, transfer)
+            except _TransferError as failure:
+                if failure.wait_s:
+                    self._access.pace.hold_off(failure.wait_s)
+                raise
+        head = partial.head()
+        if not head or _MARKUP.match(head):
+            partial.forget()
+            what = _html_page(head) if head else "no bytes at all"
+            raise _TransferError(
+                "not_audio", f"{transfer.final_url} answered with {what}, not audio."
+            )
+
+    def _ask(self, url: str, partial: "_Partial", note: "_Note | None", transfer: Transfer) -> None:
+        headers = {}
+        if note and note.validator:
+            headers = {"Range": f"bytes={partial.size}-", "If-Range": note.validator}
+        named = url
+        for _ in range(_MOST_REQUESTS):
+            self._refuse_address(named, url)
+            with self._answer(named, headers, transfer) as answer:
+                if not answer.has_redirect_location:
+                    now = _Note.of_answer(url, named, answer)
+                    transfer.etag = now.etag
+                    self._take(answer, now, note if headers else None, partial, transfer)
+                    return
+                named = urljoin(named, answer.headers["location"])
+        raise _TransferError("unexpected_answer", f"{url} is redirected again and again.")
+
+    def _refuse_address(self, named: str, url: str) -> None:
+        refused = self._access.refusal(named)
+        if refused and named == url:
+            raise _TransferError(*refused)
+        if refused:
+            outcome, reason = refused
+            if outcome == "foreign_address":
+                outcome = "foreign_redirect"
+            raise _TransferError(outcome, f"{url} is redirected. {reason}")
+
+    @contextmanager
+    def _answer(
+        self, named: str, headers: dict[str, str], transfer: Transfer
+    ) -> Iterator["httpx.Response"]:
+        import httpx
+
+        with self._access.pace.turn():
+            transfer.attempts += 1
+            transfer.final_url, transfer.status = named, None
+            asked = self._access.site.asked_at(named)
+            try:
+                with self._client.stream("GET", asked, headers=headers) as answer:
+                    transfer.status = answer.status_code
+                    yield answer
+            except httpx.TimeoutException as error:
+                reason = f"{named} did not answer for {self._access.timeout_s:g} s."
+                raise _PassingError("timed_out", reason) from error
+            except httpx.TransportError as error:
+                reason = f"{named} gave no answer: {_in_words(error)}."
+                raise _PassingError("unreachable", reason) from error
+
+    def _take(
+        self,
+        answer: "httpx.Response",
+        now: "_Note",
+        before: "_Note | None",
+        partial: "_Partial",
+        transfer: Transfer,
+    ) -> None:
+        """Add an answer to the partial file, until it is the whole file.
+
+        Args:
+            answer: What came, which is no redirect.
+            now: The file that it is of.
+            before: The file that the partial one is a part of when the rest of it was asked for;
+                None when the whole file was.
+            partial: The partial file.
+            transfer: Counts what comes.
+        """
+        if before and answer.status_code == 416:
+            if _range_of(answer) == (None, partial.size):
+                partial.write_note(replace(before, total=partial.size))
+                return
+            partial.forget()
+            raise _PassingError("cut_short", f"{now.url} could not be resumed: it is shorter now.")
+        _refuse_failure(answer, now.final_url, partial)
+        _refuse_other_types(answer, now.final_url)
+        start = 0
+        if answer.status_code == 206:
+            start, total = _range_of(answer)
+            now = replace(now, total=total)
+            if start != (partial.size if before else 0) or (before and not before.may_be(now)):
+                partial.forget()
+                raise _PassingError("cut_short", f"{now.url} changed while it was fetched.")
+        if now.total is None and answer.headers.get("transfer-encoding") != "chunked":
+            reason = (
+                f"{now.final_url} does not say how long it is: a part would pass for all of it."
+            )
+            raise _TransferError("no_length", reason)
+        if start == 0:
+            partial.begin(now)
+        self._stream(answer, now, partial, transfer)
+        if now.total is None:
+            partial.write_note(replace(now, total=partial.size))
+        elif partial.size != now.total:
+            raise _cut_short(now, partial)
+
+    def _stream(
+        self, answer: "httpx.Response", now: "_Note", partial: "_Partial", transfer: Transfer
+    ) -> None:
+        import httpx
+
+        deadline = time.monotonic() + _LIMIT_S
+        size = partial.size
+        self._refuse_size(now.total or 0, now, partial)
+        with partial.path.open("ab") as file:
+            try:
+                for block in answer.iter_raw():
+                    size += len(block)
+                    transfer.bytes += len(block)
+                    self._refuse_size(size, now, partial)
+                    file.write(block)
+                    # What came is there for the next run, however this one ends.
+                    file.flush()
+                    if time.monotonic() > deadline:
+                        reason = f"{now.final_url} was not whole after {_LIMIT_S:g} s."
+                        raise _TransferError("timed_out", reason)
+            except httpx.TimeoutException as error:
+                reason = f"{now.final_url} stopped for {self._access.timeout_s:g} s at byte {size}."
+                raise _PassingError("timed_out", reason) from error
+            except httpx.TransportError as error:
+                raise _cut_short(now, partial) from error
+            os.fsync(file.fileno())
+
+    def _refuse_size(self, size: int, now: "_Note", partial: "_Partial") -> None:
+        largest = self._access.largest_bytes
+        if size > largest:
+            partial.forget()
+            reason = f"{now.final_url} is larger than {largest / 2**20:g} MiB."
+            raise _TransferError("too_large", reason)
+
+
+class _TransferError(Exception):
+    """A file that cannot be had; another try would meet the same."""
+
+    def __init__(self, outcome: str, reason: str, wait_s: float = 0.0):
+        super().__init__(reason)
+        self.outcome = outcome
+        self.reason = reason
+        self.wait_s = wait_s
+
+
+class _PassingError(_TransferError):
+    """A try that failed where the next one may not."""
+
+
+@dataclass(frozen=True)
+class _Note:
+    """Which file a partial file is a part of; the total is None until it is known."""
+
+    url: str
+    final_url: str
+    etag: str | None
+    last_modified: str | None
+    total: int | None
+
+    @classmethod
+    def of_answer(cls, url: str, final_url: str, answer: "httpx.Response") -> "_Note":
+        length = answer.headers.get("content-length")
+        return cls(
+            url,
+            final_url,
+            answer.headers.get("etag"),
+            answer.headers.get("last-modified"),
+            int(length) if length else None,
+        )
+
+    @property
+    def validator(self) -> str | None:
+        """What If-Range can be given; None when a changed file could not be told from this one."""
+        if self.etag and _STRONG_ETAG.fullmatch(self.etag):
+            return self.etag
+        if self.last_modified and _HTTP_DATE.fullmatch(self.last_modified):
+            return self.last_modified
+        return None
+
+    def may_be(self, other: "_Note") -> bool:
+        """Whether nothing that both notes know tells the files apart."""
+        known = (
+            (self.etag, other.etag),
+            (self.last_modified, other.last_modified),
+            (self.total, other.total),
+        )
+        return all(mine == theirs for mine, theirs in known if None not in (mine, theirs))
+
+
+@dataclass(frozen=True)
+class _Partial:
+    """What came of a file so far, and the note beside it."""
+
+    path: Path
+
+    @property
+    def size(self) -> int:
+        return self.path.stat().st_size if self.path.exists() else 0
+
+    def head(self) -> bytes:
+        with self.path.open("rb") as file:
+            return file.read(_HEAD_BYTES)
+
+    def note(self, url: str) -> _Note | None:
+        """The note, when there is one for that URL and a part to go on from."""
+        try:
+            note = _Note(**json.loads(self._note_path.read_text()))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None
+        return note if note.url == url and self.size else None
+
+    def write_note(self, note: _Note) -> None:
+        self._note_path.write_text(json.dumps(asdict(note)))
+
+    def begin(self, note: _Note) -> None:
+        """Start anew: a note never stands beside bytes of another file."""
+        self.forget()
+        self.write_note(note)
+
+    def forget(self) -> None:
+        self.path.unlink(missing_ok=True)
+        self._note_path.unlink(missing_ok=True)
+
+    @property
+    def _note_path(self) -> Path:
+        return self.path.with_suffix(".json")
+
+
+def _is_worth_another_try(error: Exception) -> bool:
+    return isinstance(error, _PassingError) and error.wait_s <= LONGEST_WAIT_S
+
+
+def _refuse_failure(answer: "httpx.Response", named: str, partial: _Partial) -> None:
+    status = answer.status_code
+    said = f"{named} answered {status} {answer.reason_phrase}".rstrip() + "."
+    wait_s = retry_after_seconds(answer.headers.get("retry-after"), datetime.now(UTC)) or 0.0
+    match status:
+        case 200 | 206:
+            return
+        case 404 | 410:
+            partial.forget()
+            raise _TransferError("removed", said)
+        case 401 | 403 | 451:
+            raise _TransferError("forbidden", said)
+        case 429:
+            raise _PassingError("too_many_requests", said, wait_s)
+        case _ if status >= 500:
+            raise _PassingError("server_error", said, wait_s)
+        case _:
+            raise _TransferError("unexpected_answer", said)
+
+
+def _refuse_other_types(answer: "httpx.Response", named: str) -> None:
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    encoding = answer.headers.get("content-encoding", "identity").lower()
+    if encoding != "identity":
+        reason = f"{named} answered in the encoding {encoding!r}, which nobody asked for."
+        raise _TransferError("unexpected_answer", reason)
+    if not kind.startswith("audio/") and kind not in _BINARY:
+        what = _html_page(_beginning(answer)) if kind == "text/html" else kind
+        raise _TransferError("not_audio", f"{named} answered with {what}, not audio.")
+
+
+def _beginning(answer: "httpx.Response") -> bytes:
+    head = b""
+    for block in answer.iter_raw():
+        head += block
+        if len(head) >= _HEAD_BYTES:
+            break
+    return head[:_HEAD_BYTES]
+
+
+def _html_page(head: bytes) -> str:
+    found = _HTML_TITLE.search(head.decode("utf-8", "replace"))
+    title = " ".join(html.unescape(found[1]).split()) if found else ""
+    return f"a web page, {title!r}" if title else "a web page without a title"
+
+
+def _range_of(answer: "httpx.Response") -> tuple[int | None, int | None]:
+    """First byte and total size by the Content-Range; None for what it does not say."""
+    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
+    if not found:
+        return None, None
+    first, total = found.groups()
+    return int(first) if first else None, int(total) if total != "*" else None
+
+
+def _cut_short(now: _Note, partial: _Partial) -> _PassingError:
+    total = f" of {now.total}" if now.total is not None else ""
+    return _PassingError(
+        "cut_short", f"{now.final_url} broke off after {partial.size}{total} bytes."
+    )
+
+
+def _in_words(error: Exception) -> str:
+    return " ".join(str(error).split()).rstrip(".") or type(error).__name__

@@ -1,0 +1,86 @@
+"""A visit to the site: asks for what robots.txt allows, waits where it is busy, keeps all of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from genre_assets.progress import Log, silent
+from genre_assets.sources.fma_site.address import DEMO_SITE_HOST, Site
+from genre_assets.sources.fma_site.archive import Archive, KeptPage
+from genre_assets.sources.fma_site.pace import Pace, polite_retries
+from genre_assets.sources.fma_site.robots import Robots
+
+if TYPE_CHECKING:
+    from genre_assets.sources.fma_site.browser import Page
+
+
+class Visitor:
+    """Reads pages of the site and keeps each answer.
+
+    Args:
+        site: Where the site is.
+        ask: Reads a URL in a turn of the pace, such as ``Browser.read``.
+        archive: Keeps the pages.
+        robots: The rules of the site.
+        pace: Makes everybody wait where the site is busy.
+        log: Where waits are told.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        ask: Callable[[str], Page],
+        archive: Archive,
+        robots: Robots,
+        pace: Pace,
+        log: Log = silent,
+    ):
+        self._site = site
+        self._ask = ask
+        self._archive = archive
+        self._robots = robots
+        self._pace = pace
+        self._log = log
+
+    def read(self, address: str, kind: str) -> KeptPage:
+        """Read a page, whatever its status.
+
+        Args:
+            address: A path of the site such as ``/genre/Techno``, or a URL that a page named.
+            kind: listing or track.
+
+        Raises:
+            SourceError: If the address is not the site's, robots.txt disallows it, the site is
+                busy for too long, or does not answer.
+        """
+        url = f"{self._own_base()}{address}" if address.startswith("/") else address
+        asked = self._site.asked_at(url)
+        self._robots.check(url)
+
+        def ask() -> Page:
+            page = self._ask(asked)
+            self._archive.keep(kind, _kept(page, url, asked))
+            return page
+
+        return _kept(polite_retries(ask, self._pace, log=self._log), url, asked)
+
+    def _own_base(self) -> str:
+        return self._site.base if self._site.is_live else f"https://{DEMO_SITE_HOST}"
+
+
+def _kept(page: Page, url: str, asked: str) -> KeptPage:
+    return KeptPage(
+        url, _own_name(page.final_url, asked, url), page.status, page.html, page.fetched_at
+    )
+
+
+def _own_name(final_url: str, asked: str, url: str) -> str:
+    """The URL that answered, under the name that the page was asked for by."""
+    if final_url == asked:
+        return url
+    final, own = urlsplit(final_url), urlsplit(url)
+    if final.netloc != urlsplit(asked).netloc:
+        return final_url
+    return final._replace(scheme=own.scheme, netloc=own.netloc).geturl()
