@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+import pyarrow as pa
 from pydantic import Field
 
 from genre_assets.audio.workers import WorkerPool
@@ -16,6 +17,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
 from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.policy import LICENCE_COLUMNS, excluded_by_policy
 
 if TYPE_CHECKING:
     from genre_assets.sources.fma_site.guest import Guest
@@ -153,6 +155,16 @@ class LicencePolicy(dg.ConfigurableResource):
         description="nd: licences that forbid derivatives; nc: those that forbid commercial use; "
         "with either, unknown ones too (GENRE_ASSETS_EXCLUDED_LICENCES).",
     )
+
+    def refusals(self, tracks: pa.Table) -> dict[str, str]:
+        """Why tracks are not wanted, by ``track_id``."""
+        if not self.excluded:
+            return {}
+        parts = frozenset(self.excluded)
+        rows = tracks.select(["track_id", *LICENCE_COLUMNS]).to_pylist()
+        return {
+            row["track_id"]: reason for row in rows if (reason := excluded_by_policy(row, parts))
+        }
 
 
 class Workers(dg.ConfigurableResource):

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from genre_assets.errors import UserError
+from genre_assets.sources.fma_dataset import FMA_SUBSETS
 from genre_assets.sources.fma_site.address import Site
-
-FMA_SUBSETS = ("small", "medium", "large", "full")
 
 SITE_GENRES = ("Techno", "House", "Indie-Rock", "Garage", "Dubstep", "Drum_amp_Bass")
 """Slugs of the genres that are scraped unless others are named."""

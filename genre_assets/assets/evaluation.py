@@ -8,7 +8,13 @@ import pyarrow as pa
 from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
 from genre_assets.assets.metadata import id3_tags
-from genre_assets.assets.models import every_shard_of, features_of, task_dataset, trained_models
+from genre_assets.assets.models import (
+    every_shard_of,
+    features_of,
+    task_dataset,
+    trained_models,
+    write_credits,
+)
 from genre_assets.automation import one_run_for_a_range, tasks
 from genre_assets.lake.schemas import (
     CHAMPIONS,
@@ -141,6 +147,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 remarks=[note["text"] for note in notes if note["kind"] != "left_out"],
                 left_out={n["text"]: n["tracks"] for n in notes if n["kind"] == "left_out"},
             )
+            write_credits(opened, members, path.parent)
             context.add_asset_metadata(
                 account.metadata(
                     members.num_rows, members, report=dg.MetadataValue.path(str(path))

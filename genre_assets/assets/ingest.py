@@ -90,7 +90,16 @@ def fma_site_catalogue(
             except SweepError as error:
                 opened.write(SWEEPS, error.sweeps)
                 raise
-            result = _record_sweep(context, opened, "fma_site", swept.catalogue, account)
+            swept_now = swept.sweeps.filter(pc.field("sweep_id") == archive.sweep_id)
+            told = ["genre", "mode", "claimed", "distinct", "new", "complete", "reason"]
+            result = _record_sweep(
+                context,
+                opened,
+                "fma_site",
+                swept.catalogue,
+                account,
+                sweeps=dg.MetadataValue.json(swept_now.select(told).to_pylist()),
+            )
             for shard, rows in swept.sightings.items():
                 opened.write(SIGHTINGS, rows, shard)
             opened.write(SWEEPS, swept.sweeps)
@@ -221,9 +230,11 @@ def _record_sweep(
     source: str,
     catalogue: Catalogue,
     account: Account,
+    **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
     """Write what a sweep found, shard by shard, and tell Dagster of each."""
     from genre_assets.sources.sweeps import merge_sweep, shard_fingerprint
+    from genre_assets.takedowns import enforce
 
     now = datetime.now(UTC)
     with lake.lock(TRACKS):
@@ -245,6 +256,7 @@ def _record_sweep(
                 )
             )
     lake.write(REJECTED_ROWS, catalogue.rejected, source)
+    enforce(lake, Store(lake.root), context.log.info)
     for note in catalogue.notes:
         context.log.warning(note)
     listed = catalogue.tracks.num_rows
@@ -259,6 +271,7 @@ def _record_sweep(
         failed={"rejected": catalogue.rejected.num_rows} if catalogue.rejected.num_rows else None,
         gone=gone,
         notes=dg.MetadataValue.json(catalogue.notes),
+        **more,
     )
 
 

@@ -8,7 +8,7 @@ from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.automation import shards, stale
 from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
 from genre_assets.lake.store import Store
-from genre_assets.resources import LakeResource, Workers
+from genre_assets.resources import LakeResource, LicencePolicy, Workers
 from genre_assets.tags.reading import READER_VERSION
 
 GROUP = "metadata"
@@ -26,14 +26,15 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
     """The audio file of each track: content address, format, length, or a named failure."""
     from genre_assets.audio.probe import probe_shard
     from genre_assets.sources.fma_site.downloads import missing_reasons, stored_paths
+    from genre_assets.takedowns import taken_down
 
     with lake.open() as opened, workers.open() as pool:
-        store = Store(opened.root)
+        store, gone = Store(opened.root), taken_down(opened)
         for shard in context.partition_keys:
             account = Account()
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
-            placed = stored_paths(listed, fetched, store)
-            why_missing = missing_reasons(listed, fetched, store)
+            placed = gone.without_files(stored_paths(listed, fetched, store))
+            why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
             previous = opened.read(AUDIO, [shard])
             rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
             opened.write(AUDIO, rows, shard)
@@ -72,14 +73,25 @@ def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Wor
     code_version="1",
     deps=[tracks, audio, id3_tags],
 )
-def labels(context: dg.AssetExecutionContext, lake: LakeResource) -> dg.MaterializeResult:
+def labels(
+    context: dg.AssetExecutionContext, lake: LakeResource, licence_policy: LicencePolicy
+) -> dg.MaterializeResult:
     """Genre, sub-genres and canonical artist of every track, with the evidence behind them."""
     from genre_assets.labels.labelling import label_tracks
+    from genre_assets.takedowns import enforce, taken_down
 
     with lake.open() as opened:
         account = Account()
+        # A refresh that began before a take-down has written what had to go.
+        enforce(opened, Store(opened.root), context.log.info)
         listed = opened.read(TRACKS)
-        labelled = label_tracks(listed, opened.read(AUDIO), opened.read(ID3_TAGS))
+        labelled = label_tracks(
+            listed,
+            opened.read(AUDIO),
+            opened.read(ID3_TAGS),
+            taken_down(opened).times(listed),
+            licence_policy.refusals(listed),
+        )
         opened.write(LABELS, labelled.labels)
     for note in labelled.notes:
         context.log.info(note)

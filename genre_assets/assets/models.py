@@ -1,5 +1,6 @@
 """Models: the members of each task, and one asset for each model of the registry."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -113,6 +114,7 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                         log=context.log.info,
                     )
                     folder = save_model(opened, trained)
+                    write_credits(opened, members, folder)
                 context.add_asset_metadata(
                     account.metadata(
                         members.num_rows,
@@ -124,6 +126,14 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 )
 
     return model
+
+
+def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:
+    """Credit the members of a task beside what was made of them."""
+    from genre_assets.sources.attribution import COLUMNS, FILE_NAME, write_attribution
+
+    credited = lake.read(TRACKS, columns=list(COLUMNS))
+    write_attribution(credited, members["track_id"].to_pylist(), folder / FILE_NAME)
 
 
 def features_of(lake: Lake, members: pa.Table) -> pa.Table:

@@ -70,6 +70,7 @@ def label_tracks(
     audio: pa.Table,
     id3_tags: pa.Table,
     takedowns: Mapping[str, datetime] | None = None,
+    unwanted: Mapping[str, str] | None = None,
 ) -> LabelResult:
     """Label every track.
 
@@ -87,6 +88,7 @@ def label_tracks(
         audio: Rows of ``lake.schemas.AUDIO``; a track may have none.
         id3_tags: Rows of ``lake.schemas.ID3_TAGS``; a track may have none.
         takedowns: When each track that had to go was taken down, by ``track_id``.
+        unwanted: Why other tracks take part in no task, by ``track_id``.
 
     Returns:
         One label for each track, the unknown spellings, and notes.
@@ -116,11 +118,13 @@ def label_tracks(
         _tags_before_folders(sources, tracks["artist"].to_pylist(), tags["artist"]),
         tags["artist"],
     )
-    taken_down = map((takedowns or {}).get, track_ids)
     excluded = [
-        _taken_down(moment) or _gone(source, gone_at) or verdict.excluded
-        for moment, source, gone_at, verdict in zip(
-            taken_down, sources, tracks["gone_at"].to_pylist(), verdicts, strict=True
+        _taken_down((takedowns or {}).get(track_id))
+        or _gone(source, gone_at)
+        or (unwanted or {}).get(track_id)
+        or verdict.excluded
+        for track_id, source, gone_at, verdict in zip(
+            track_ids, sources, tracks["gone_at"].to_pylist(), verdicts, strict=True
         )
     ]
     duplicate_of = _duplicates(track_ids, files["sha256"], files["status"], excluded)

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, SUMMARY_FEATURES
 from genre_assets.reference import reference_path
-from genre_assets.settings import FMA_SUBSETS
+from genre_assets.sources.fma_dataset import FMA_SUBSETS
 
 FEATURE_TABLES = {
     table.name: table for table in (SUMMARY_FEATURES, FMA_FEATURES, ECHONEST_FEATURES)

@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.progress import Log, silent
-from genre_assets.settings import FMA_SUBSETS
 from genre_assets.sources.catalogue import (
     Catalogue,
     Rejection,
@@ -37,6 +36,8 @@ from genre_assets.sources.shards import FMA_IDS_PER_SHARD, FMA_SHARD_COUNT, fma_
 # pyright: reportAttributeAccessIssue=false
 
 SOURCE = "fma_dataset"
+FMA_SUBSETS = ("small", "medium", "large", "full")
+"""Each holds the ones before it."""
 PUBLISHED_TRACKS = 106_574
 
 _COLUMNS = {

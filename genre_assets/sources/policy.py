@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
+LICENCE_COLUMNS = ("license_url", "allows_derivatives", "allows_commercial_use")
+"""Columns of ``tracks`` that the policy reads."""
+
 _PERMISSIONS = (
     ("nd", "allows_derivatives", "derivatives"),
     ("nc", "allows_commercial_use", "commercial use"),

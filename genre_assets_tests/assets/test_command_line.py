@@ -2,11 +2,14 @@
 
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 import soundfile
 
+from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.tables import Lake
 from genre_assets_tests.assets.conftest import BIN
 from genre_assets_tests.features.signals import noise
 
@@ -30,8 +33,8 @@ def test_the_graph_is_the_one_of_the_design(platform):
     done = platform.call("dagster", "asset", "list", *SOURCE)
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) >= {
-        *("demo_corpus", "folder_catalogue", "fma_dataset_catalogue"),
-        *("audio", "id3_tags", "labels"),
+        *("fma_site_catalogue", "folder_catalogue", "fma_dataset_catalogue"),
+        *("fetches", "audio", "id3_tags", "labels"),
         *("summary_features", "fma_features", "echonest_features", "task_dataset"),
         *("models/logistic_regression", "models/random_forest", "models/svm", "models/majority"),
         *("predictions", "scores", "champion", "evaluation_report"),
@@ -46,7 +49,11 @@ def test_the_graph_is_the_one_of_the_design(platform):
         (("run",), {"GENRE_ASSETS_FOLDER": "/no/such"}, "GENRE_ASSETS_FOLDER is /no/such"),
         (("run", "--source", "folder"), {}, "needs GENRE_ASSETS_FOLDER"),
         (("run", "--source", "fma-dataset"), {}, "needs GENRE_ASSETS_FMA_DATASET"),
-        (("run",), {"GENRE_ASSETS_DATA": "/proc/lake", "DAGSTER_HOME": ""}, "cannot be made"),
+        (("run", "--source", "fma-site"), {}, "needs GENRE_ASSETS_FMA_SITE"),
+        (("run",), {"GENRE_ASSETS_FMA_SITE": "https://freemusicarchive.org"}, "_LIVE=yes"),
+        (("demo-site", "--rows", "/no/such.json"), {}, "does not hold listing rows"),
+        (("take-down", "track", "fma_site:1", "--reason", "x"), {}, "fma_site:1"),
+        (("run",), {"GENRE_ASSETS_DATA": "/proc/lake", "DAGSTER_HOME": ""}, "name another folder"),
         (("query", "SELECT nothing FROM nowhere"), {}, "The query cannot be answered"),
     ],
 )
@@ -57,12 +64,43 @@ def test_what_cannot_be_done_is_refused_in_a_sentence(platform, arguments, setti
     assert "Traceback" not in done.stderr
 
 
-def test_an_asset_without_its_setting_fails_in_a_sentence(platform):
-    done = platform.call(
-        "dagster", "asset", "materialize", *SOURCE, "--select", "fma_dataset_catalogue"
-    )
+@pytest.mark.parametrize(
+    ("asset", "sentence"),
+    [
+        ("fma_dataset_catalogue", "No FMA dataset is set: let GENRE_ASSETS_FMA_DATASET name"),
+        ("folder_catalogue", "No music library is set: let GENRE_ASSETS_FOLDER name"),
+        ("fma_site_catalogue", "No site is set: let GENRE_ASSETS_FMA_SITE name"),
+    ],
+)
+def test_an_asset_without_its_setting_fails_in_a_sentence(platform, asset, sentence):
+    done = platform.call("dagster", "asset", "materialize", *SOURCE, "--select", asset)
     assert done.returncode == 1
-    assert "No FMA dataset is set: let GENRE_ASSETS_FMA_DATASET name" in done.stderr
+    assert sentence in done.stderr
+
+
+def test_the_demo_site_serves_while_a_command_runs(platform):
+    script = (
+        "import os, urllib.request as u; "
+        "print(u.urlopen(os.environ['GENRE_ASSETS_FMA_SITE'] + '/robots.txt').status)"
+    )
+    rows = platform.lake.root / "rows.json"
+    rows.write_text("[]")
+    done = platform.call(
+        "genre-assets", "demo-site", "--port", "0", "--rows", str(rows),
+        "--", sys.executable, "-c", script,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines()[-1] == "200"
+
+
+def test_the_demo_is_not_mixed_with_real_music(platform, tmp_path):
+    lake = Lake(tmp_path)
+    lake.write(
+        TRACKS, TRACKS.of_rows([{"track_id": "folder:a", "shard": "folder_00"}]), "folder_00"
+    )
+    done = platform.call("genre-assets", "run", GENRE_ASSETS_DATA=str(tmp_path))
+    assert done.returncode == 2
+    assert "a lake of its own" in done.stderr
 
 
 def test_ctrl_c_ends_the_whole_run(platform, tmp_path):

@@ -16,11 +16,12 @@ def test_the_groups_are_those_of_the_design():
     }
 
 
-def test_tracks_are_an_external_asset_that_both_catalogues_write_shard_by_shard():
+def test_tracks_are_an_external_asset_that_the_catalogues_write_shard_by_shard():
     assert "tracks" in SPECS
     node = GRAPH.get(dg.AssetKey("tracks"))
     assert node.is_external
     assert {key.to_user_string() for key in node.parent_keys} == {
+        "fma_site_catalogue",
         "folder_catalogue",
         "fma_dataset_catalogue",
     }
@@ -34,7 +35,7 @@ def test_every_asset_that_is_made_here_has_a_code_version_and_says_what_it_is(na
     assert SPECS[name].description
 
 
-@pytest.mark.parametrize("name", ["audio", "id3_tags", "summary_features", "labels"])
+@pytest.mark.parametrize("name", ["fetches", "audio", "id3_tags", "summary_features", "labels"])
 def test_a_range_of_shards_is_one_run(name):
     policy = GRAPH.get(dg.AssetKey(name)).backfill_policy
     assert policy == dg.BackfillPolicy.single_run()
@@ -55,3 +56,23 @@ def test_the_jobs_are_partitioned_by_shard_and_by_task():
     refresh, train = defs.resolve_job_def("refresh"), defs.resolve_job_def("train")
     assert refresh.partitions_def.get_partition_keys() == SHARDS
     assert train.partitions_def.get_partition_keys() == list(load_tasks())
+
+
+def test_the_site_is_swept_every_night_once_the_schedule_is_switched_on():
+    schedule = defs.resolve_schedule_def("scrape_refresh")
+    assert schedule.cron_schedule == "17 3 * * *"
+    assert schedule.default_status == dg.DefaultScheduleStatus.STOPPED
+    job = defs.resolve_job_def("scrape")
+    assert {key.to_user_string() for key in job.asset_layer.executable_asset_keys} == {
+        "fma_site_catalogue"
+    }
+
+
+@pytest.mark.parametrize("name", ["fma_site_catalogue", "fetches"])
+def test_one_run_at_a_time_asks_the_site(name):
+    assert GRAPH.get(dg.AssetKey(name)).pools == {"fma_site"}
+
+
+@pytest.mark.parametrize("name", ["fetches", "audio", "id3_tags", "summary_features"])
+def test_shards_that_changed_are_brought_up_to_date_unasked(name):
+    assert GRAPH.get(dg.AssetKey(name)).automation_condition is not None

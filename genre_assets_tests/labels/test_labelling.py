@@ -250,3 +250,19 @@ def test_all_of_fma_medium_gets_its_published_top_genre(real_data):
     assert result.labels["genre_top"].equals(tracks["genre_top"])
     assert result.labels["excluded"].null_count == 25_000
     assert not result.unknown_spellings
+
+
+def test_a_track_that_was_taken_down_says_so_whatever_else_holds_of_it():
+    rows = [track(n, genre_top="Rock", gone_at=datetime(2024, 1, 1, tzinfo=UTC)) for n in (1, 2)]
+    files = [{"track_id": f"fma_dataset:{n}", "sha256": "s", "status": "ok"} for n in (0, 1)]
+    labels = label_tracks(
+        TRACKS.of_rows([track(0, genre_top="Rock"), *rows]),
+        AUDIO.of_rows(files),
+        ID3_TAGS.empty(),
+        {"fma_dataset:1": datetime(2026, 5, 6, 23, 0, tzinfo=UTC)},
+    ).labels
+    assert labels["excluded"].to_pylist() == [
+        None,
+        "taken down on 2026-05-06",
+        "gone from its source since 2024-01-01",
+    ]

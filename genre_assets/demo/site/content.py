@@ -175,7 +175,7 @@ def _corpus_track(folder: Path, entry: dict, seconds: float, id_: int) -> SiteTr
     page = f"{album_url or f'{SITE}/music/{artist_handle}/single'}/{handle}/"
     has_artist_page = (entry["style"], number) != ("House", 2)
     name = hashlib.sha256(f"{id_}".encode()).hexdigest()[:40] + ".mp3"
-    genres = [entry["style"]]
+    genres: list[str] = [entry["style"]]
     if number % 4 == 0:
         genres.insert(0, PARENTS.get(entry["style"], "Electronic"))
     unlicensed = (entry["style"], number) in {("Dubstep", 7), ("Indie-Rock", 12)}

@@ -32,6 +32,7 @@ from genre_assets.lake.tables import Journal
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
+from genre_assets.sources.policy import excluded_by_policy
 
 SOURCE = "fma_site"
 
@@ -47,10 +48,6 @@ _SUFFIX_OF_FORMAT = {
     "AIFF": ".aiff",
     "AAC": ".aac",
 }
-_LICENCE_PARTS = (
-    ("nd", "allows_derivatives", "derivatives"),
-    ("nc", "allows_commercial_use", "commercial use"),
-)
 
 
 @dataclass(frozen=True)
@@ -225,14 +222,10 @@ class _Shard:
         return None
 
     def _refusal(self, track: dict) -> tuple[str, str] | None:
-        licence = track["license_url"]
-        if licence is None:
+        if track["license_url"] is None:
             return "no_licence", "Its page names no licence, so it is never downloaded."
-        for part, column, what in _LICENCE_PARTS:
-            if part in self.policy.excluded and track[column] is not True:
-                verb = "does not allow" if track[column] is False else "is not known to allow"
-                reason = f"The settings exclude it: its licence {licence} {verb} {what}."
-                return "licence_excluded", reason
+        if reason := excluded_by_policy(track, self.policy.excluded):
+            return "licence_excluded", reason
         if track["file_url"] is None:
             return "no_file", "The site gives no file for this track."
         return self.access.refusal(track["file_url"])

@@ -1,15 +1,14 @@
 """How fast the site is asked: one request at a time, an interval between two, waits it asks for."""
 
-import logging
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from genre_assets.progress import Log, silent
 from genre_assets.sources.catalogue import SourceError
@@ -137,6 +136,15 @@ class _Busy(Exception):  # noqa: N818
         self.wait_s = wait_s
 
 
+def retries(**options: Any) -> Iterable[Any]:
+    """Tries by the rules of ``stamina.retry_context``, which are not told on the terminal."""
+    import stamina
+    import stamina.instrumentation
+
+    stamina.instrumentation.set_on_retry_hooks([])
+    return stamina.retry_context(**options)
+
+
 def polite_retries(
     ask: Callable[[], AnswerT],
     pace: Pace,
@@ -160,9 +168,6 @@ def polite_retries(
     Raises:
         ComeBackLater: If the site stays busy or wants to be left alone for very long.
     """
-    import stamina
-
-    logging.getLogger("stamina").setLevel(logging.ERROR)
 
     def wait(error: Exception) -> bool | float:
         if not isinstance(error, _Busy) or error.wait_s is None:
@@ -173,7 +178,7 @@ def polite_retries(
         pace.hold_off(error.wait_s)
         return 0.0  # the next turn waits, and everybody else's too
 
-    tries = stamina.retry_context(
+    tries = retries(
         on=wait, attempts=attempts, timeout=None, wait_initial=5.0, wait_max=120.0, wait_jitter=5.0
     )
     asked = 0

@@ -4,7 +4,7 @@ What came of a file stays in a partial file, with a note beside it of what it is
 next try, of this run or of another one, asks for the rest only. A strong ETag, or else the time
 of the last modification, goes with the question, so that parts of two files are never joined.
 
-Light: httpx and stamina are imported when a file is asked for.
+Light: httpx is imported when a file is asked for.
 """
 
 import html
@@ -22,7 +22,7 @@ from urllib.parse import urljoin
 
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
-from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S, Pace, retry_after_seconds
+from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S, Pace, retries, retry_after_seconds
 
 if TYPE_CHECKING:
     import httpx
@@ -146,10 +146,8 @@ class FileHost:
         Raises:
             UserError: If the partial file cannot be written, such as on a full disk.
         """
-        import stamina
-
         transfer = Transfer(final_url=url)
-        tries = stamina.retry_context(
+        tries = retries(
             on=_is_worth_another_try,
             attempts=self._access.attempts,
             timeout=None,

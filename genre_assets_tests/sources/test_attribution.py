@@ -1,0 +1,97 @@
+import csv
+import os
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import TRACKS
+from genre_assets.sources.attribution import COLUMNS, attribution_rows, write_attribution
+
+BY = "https://creativecommons.org/licenses/by/4.0/"
+
+
+def track(number, **more):
+    return {
+        "track_id": f"fma_site:{number}",
+        "title": f"Song {number}",
+        "artist": "Ed Askew",
+        "page_url": f"https://freemusicarchive.org/music/a/b/{number}/",
+        "license_url": BY,
+        "license_spdx": "CC-BY-4.0",
+        "attribution": f"Song {number} by Ed Askew, {BY}",
+    } | more
+
+
+TABLE = TRACKS.of_rows([track(n) for n in range(1, 5)])
+
+
+def read(path):
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.reader(file))
+
+
+def test_each_track_is_credited_once_in_the_order_it_is_named():
+    rows = attribution_rows(TABLE, ["fma_site:3", "fma_site:1", "fma_site:3"]).to_pylist()
+    assert rows == [{name: track(n)[name] for name in COLUMNS} for n in (3, 1)]
+
+
+def test_no_tracks_give_the_heading_only(tmp_path):
+    assert read(write_attribution(TABLE, [], tmp_path / "a.csv")) == [list(COLUMNS)]
+
+
+def test_a_track_that_nothing_is_known_of_leaves_no_file(tmp_path):
+    with pytest.raises(ValueError, match="fma_site:9"):
+        write_attribution(TABLE, ["fma_site:1", "fma_site:9"], tmp_path / "a.csv")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_file_is_made_with_its_folder_and_replaced_whole(tmp_path):
+    path = tmp_path / "reports" / "styles" / "attribution.csv"
+    write_attribution(TABLE, ["fma_site:1", "fma_site:2"], path)
+    assert write_attribution(TABLE, ["fma_site:4"], str(path)) == path
+    assert [row[0] for row in read(path)] == ["track_id", "fma_site:4"]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_nothing_else(tmp_path, monkeypatch):
+    path = write_attribution(TABLE, ["fma_site:1"], tmp_path / "a.csv")
+    before = path.read_bytes()
+
+    def full(_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match=r"a\.csv: No space left on device"):
+        write_attribution(TABLE, ["fma_site:2"], path)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_place_that_cannot_be_written_is_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(UserError, match="cannot be written to"):
+        write_attribution(TABLE, ["fma_site:1"], tmp_path / "file" / "a.csv")
+
+
+@pytest.mark.parametrize(
+    "title",
+    ["=HYPERLINK(0)", "+1", "-2+3", "@SUM(A1)", "\t=1", "\r=1", " =1", "\u00a0@x", "\uff1d1"],
+)
+def test_a_title_that_a_spreadsheet_would_run_is_text(tmp_path, title):
+    tracks = TRACKS.of_rows([track(1, title=title, artist=title)])
+    [_, row] = read(write_attribution(tracks, ["fma_site:1"], tmp_path / "a.csv"))
+    assert row[1] == row[2] == f"'{title}"
+
+
+@given(title=st.text(), artist=st.none() | st.text())
+def test_whatever_a_stranger_names_a_song_is_one_cell_of_text(tmp_path_factory, title, artist):
+    tracks = TRACKS.of_rows([track(1, title=title, artist=artist), track(2)])
+    path = tmp_path_factory.getbasetemp() / "attribution.csv"
+    write_attribution(tracks, ["fma_site:1", "fma_site:2"], path)
+    _, first, second = read(path)
+    assert first[1].removeprefix("'") == title.removeprefix("'")
+    assert first[2].removeprefix("'") == (artist or "").removeprefix("'")
+    assert first[1].strip()[:1] not in {"=", "+", "-", "@"}
+    assert second[0] == "fma_site:2"
