@@ -62,7 +62,7 @@ from genre_assets.lake.tables import Lake, write_parquet
 from genre_assets.lake.views import refresh_views
 from genre_assets.progress import Log, counted, silent
 from genre_assets.sources import attribution
-from genre_assets.sources.fma_site.downloads import _key as partial_key
+from genre_assets.sources.fma_site.downloads import partial_key
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false

@@ -718,6 +718,8 @@ def test_it_waits_for_the_run_that_writes_the_shard(a_lake):
         )
         work.start()
         assert waiting.wait(10)
+        work.join(0.3)
+        assert work.is_alive()
         assert GONE in a_lake.ids(SUMMARY_FEATURES)
         assert GONE in a_lake.lake.read(TAKEDOWNS)["track_ids"].to_pylist()[0]
     work.join(10)

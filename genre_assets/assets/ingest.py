@@ -234,7 +234,6 @@ def _record_sweep(
 ) -> dg.MaterializeResult:
     """Write what a sweep found, shard by shard, and tell Dagster of each."""
     from genre_assets.sources.sweeps import merge_sweep, shard_fingerprint
-    from genre_assets.takedowns import enforce
 
     now = datetime.now(UTC)
     with lake.lock(TRACKS):
@@ -256,7 +255,6 @@ def _record_sweep(
                 )
             )
     lake.write(REJECTED_ROWS, catalogue.rejected, source)
-    enforce(lake, Store(lake.root), context.log.info)
     for note in catalogue.notes:
         context.log.warning(note)
     listed = catalogue.tracks.num_rows

@@ -1,100 +1,33 @@
-"""What the replica shows: tracks of the synthetic corpus, or rows that the real site served."""
+"""What the replica is loaded with: the synthetic corpus, or rows that the real site served."""
 
-import hashlib
 import json
 import re
-import unicodedata
-from dataclasses import dataclass, field
-from datetime import date, timedelta
 from pathlib import Path
-from urllib.parse import quote, urlsplit
 
 from genre_assets.demo.corpus import MANIFEST
-from genre_assets.demo.plan import PARENTS
-from genre_assets.errors import UserError
-from genre_assets.sources.fma_site.address import DEMO_FILE_HOST, DEMO_SITE_HOST
-
-SITE = f"https://{DEMO_SITE_HOST}"
-FILES = f"https://{DEMO_FILE_HOST}/storage-freemusicarchive-org/tracks"
-
-SLUGS = {"Drum & Bass": "Drum_amp_Bass"}
-"""Slugs of genres that are not their names."""
-
-LICENCES = (
-    "https://creativecommons.org/licenses/by/4.0",
-    "https://creativecommons.org/licenses/by-sa/4.0/",
-    "https://creativecommons.org/licenses/by-nc-sa/3.0/",
-    "https://creativecommons.org/licenses/by-nc-nd/4.0",
-    "https://creativecommons.org/licenses/by/3.0/",
-    "https://creativecommons.org/publicdomain/zero/1.0/",
+from genre_assets.demo.plan import DAMAGED, PARENTS
+from genre_assets.demo.site.tracks import (
+    LICENCES,
+    SiteContent,
+    SiteTrack,
+    file_name,
+    new_track,
+    path_of,
+    play_count,
+    release_date,
+    slug_of,
 )
+from genre_assets.errors import UserError
 
 FIRST_ID = 239_000
 IDS_PER_ROUND = 240
 """Ids from one track of each artist to the next ones, so that the corpus fills several shards."""
 
+WITHOUT_LICENCE = {("Dubstep", 7), ("Indie-Rock", 12)}
+"""Tracks whose pages name no licence, by style and number."""
+
 LONG_HANDLE = 245
 """Characters of the longest handle that the real site is known to have."""
-
-
-@dataclass(frozen=True)
-class SiteTrack:
-    """A track of the site.
-
-    Attributes:
-        info: The JSON of ``data-track-info``, as it is served.
-        duration: Such as ``02:45``.
-        genres: Names and slugs.
-        album_url: Page of the album, None for a single.
-        licence_url: As the track page links it, or None.
-        released: Date of release.
-        plays: How often it was played.
-        audio: The file, or None where nothing is behind the row.
-    """
-
-    info: dict
-    duration: str
-    genres: tuple[tuple[str, str], ...]
-    album_url: str | None = None
-    licence_url: str | None = None
-    released: date = date(2024, 1, 1)
-    plays: int = 0
-    audio: Path | None = None
-
-    @property
-    def id(self) -> int:
-        """The site's id of the track."""
-        return self.info["id"]
-
-    @property
-    def page_path(self) -> str:
-        """Path of the track's page."""
-        return urlsplit(self.info["url"]).path
-
-    @property
-    def file_path(self) -> str:
-        """Path of the audio file."""
-        return urlsplit(self.info["fileUrl"]).path
-
-
-@dataclass
-class SiteContent:
-    """All that a site shows.
-
-    Attributes:
-        rows: Listing rows, newest first; a row that stands twice is served twice.
-        names: Names of genres by their slugs.
-    """
-
-    rows: list[SiteTrack]
-    names: dict[str, str] = field(init=False)
-
-    def __post_init__(self):
-        self.names = {slug: name for track in self.rows for name, slug in track.genres}
-
-    def of_genre(self, slug: str) -> list[SiteTrack]:
-        """Rows of a genre's listing, newest first."""
-        return [track for track in self.rows if slug in {slug for _, slug in track.genres}]
 
 
 def content_from_corpus(folder: Path) -> SiteContent:
@@ -106,32 +39,38 @@ def content_from_corpus(folder: Path) -> SiteContent:
     Raises:
         UserError: If no corpus is there.
     """
+    path = folder / MANIFEST
     try:
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        planned = {entry["path"]: entry for entry in manifest["tracks"]}
+        tracks = [_corpus_track(folder, manifest, entry, _id(entry)) for entry in planned.values()]
+        for damaged in manifest["damaged"]:
+            entry = planned[damaged["origin"]] | {"path": damaged["path"]}
+            tracks.append(_corpus_track(folder, manifest, entry, _id_of_damaged(damaged["mess"])))
     except FileNotFoundError:
         raise UserError(f"There is no demo corpus in {folder}: write one first.") from None
-    planned = {entry["path"]: entry for entry in manifest["tracks"]}
-    tracks = [
-        _corpus_track(folder, entry, manifest["seconds"], _id(entry)) for entry in planned.values()
-    ]
-    tracks += [
-        _corpus_track(
-            folder, planned[entry["origin"]] | {"path": entry["path"]}, manifest["seconds"], id_
-        )
-        for id_, entry in enumerate(manifest["damaged"], start=FIRST_ID - 10)
-    ]
-    return SiteContent(sorted(tracks, key=lambda track: -track.id))
+    except (OSError, ValueError, LookupError, TypeError) as error:
+        raise UserError(
+            f"{path} is not the manifest of a demo corpus ({type(error).__name__}: {error}): "
+            f"remove the folder {folder} and write the corpus again."
+        ) from error
+    return SiteContent(tuple(sorted(tracks, key=lambda track: -track.id)))
 
 
-def content_from_rows(path: Path) -> SiteContent:
+def content_from_rows(path: Path, audio: Path | None = None) -> SiteContent:
     """The site that served the listing rows of a JSON file, row for row.
+
+    Args:
+        path: A JSON list of objects with ``data_track_info``, ``duration``, ``genres`` as names
+            and URLs, and ``album_url``.
+        audio: What every track sounds like; None leaves the file host without files.
 
     Raises:
         UserError: If the file does not hold such rows.
     """
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))
-        return SiteContent([_served_track(row) for row in rows])
+        return SiteContent(tuple(_served_track(row, audio) for row in rows))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(
             f"{path} does not hold listing rows ({type(error).__name__}: {error}): use a JSON list "
@@ -139,18 +78,19 @@ def content_from_rows(path: Path) -> SiteContent:
         ) from error
 
 
-def _served_track(row: dict) -> SiteTrack:
+def _served_track(row: dict, audio: Path | None) -> SiteTrack:
     info = row["data_track_info"]
-    genres = tuple(
-        (name, urlsplit(url).path.strip("/").split("/")[-1]) for name, url in row["genres"]
-    )
+    genres = ((name, path_of(url).rpartition("/")[2]) for name, url in row["genres"])
     return SiteTrack(
         info=info,
         duration=row["duration"],
-        genres=genres,
+        genres=tuple(genres),
         album_url=row.get("album_url"),
         licence_url=LICENCES[info["id"] % len(LICENCES)],
-        plays=info["id"] % 997,
+        released=release_date(info["id"]),
+        plays=play_count(info["id"]),
+        instrumental=info["id"] % 2 == 0,
+        audio=audio,
     )
 
 
@@ -160,53 +100,38 @@ def _id(entry: dict) -> int:
     return FIRST_ID + number * IDS_PER_ROUND + style * 31 + artist % 31
 
 
-def _corpus_track(folder: Path, entry: dict, seconds: float, id_: int) -> SiteTrack:
-    title = _title(entry["path"])
-    artist, album = entry["artist"], entry["path"].split("/")[-2]
-    artist_handle, handle = _slug(artist), f"{_slug(title)}-{id_}"
-    number = entry["seed"][-1]
-    if (entry["style"], number) == ("Techno", 3):
-        handle = handle + "-" + "on-and-" * LONG_HANDLE
-        handle = handle[:LONG_HANDLE]
-    if (entry["style"], number) == ("Garage", 4):
-        title += " (Don't & Won't, naïve mix)"
-    is_single = number % 9 == 8
-    album_url = None if is_single else f"{SITE}/music/{artist_handle}/{_slug(album)}"
-    page = f"{album_url or f'{SITE}/music/{artist_handle}/single'}/{handle}/"
-    has_artist_page = (entry["style"], number) != ("House", 2)
-    name = hashlib.sha256(f"{id_}".encode()).hexdigest()[:40] + ".mp3"
-    genres: list[str] = [entry["style"]]
+def _id_of_damaged(mess: str) -> int:
+    kinds = [kind for kind, _, _ in DAMAGED]
+    return FIRST_ID - 10 + kinds.index(mess)
+
+
+def _corpus_track(folder: Path, manifest: dict, entry: dict, id_: int) -> SiteTrack:
+    _, style_number, artist_number, number = entry["seed"]
+    style, title, handle = entry["style"], _title(entry["path"]), None
+    place = (style, number) if id_ >= FIRST_ID else None
+    if place == ("Techno", 3):
+        handle = f"{slug_of(title)}-{id_}-{'on-and-' * LONG_HANDLE}"[:LONG_HANDLE]
+    if place == ("Garage", 4):
+        title += " (Don't & Won't: naïve Größe)"
+    genres = [style]
     if number % 4 == 0:
-        genres.insert(0, PARENTS.get(entry["style"], "Electronic"))
-    unlicensed = (entry["style"], number) in {("Dubstep", 7), ("Indie-Rock", 12)}
-    return SiteTrack(
-        info={
-            "id": id_,
-            "handle": handle,
-            "url": page,
-            "title": title,
-            "artistName": artist,
-            "artistUrl": f"{SITE}/music/{artist_handle}/" if has_artist_page else None,
-            "albumTitle": "-" if is_single else album,
-            "playbackUrl": f"{SITE}/track/{handle}/stream/",
-            "downloadUrl": f"{SITE}/track/{handle}/download/",
-            "fileName": name,
-            "fileUrl": f"{FILES}/{name}",
-        },
-        duration=f"{int(seconds) // 60:02d}:{int(seconds) % 60:02d}",
-        genres=tuple((name, SLUGS.get(name, name)) for name in genres),
-        album_url=album_url,
-        licence_url=None if unlicensed else LICENCES[entry["seed"][2] % len(LICENCES)],
-        released=date(2020, 1, 1) + timedelta(days=(id_ - FIRST_ID) // 3),
-        plays=(id_ * 7919) % 14_000,
+        genres.insert(0, PARENTS.get(style, "Electronic"))
+    licence_url = LICENCES[(style_number * 3 + artist_number) % len(LICENCES)]
+    file_key = f"{manifest['seed']} {entry['path']}"
+    return new_track(
+        id_,
+        title,
+        entry["artist"],
+        genres,
+        album=None if number % 9 == 8 else entry["path"].split("/")[-2],
+        handle=handle,
+        artist_has_page=place != ("House", 2),
+        licence_url=None if place in WITHOUT_LICENCE else licence_url,
+        seconds=manifest["seconds"],
         audio=folder / entry["path"],
+        file=f"tracks/{file_name(file_key)}",
     )
 
 
 def _title(path: str) -> str:
     return re.sub(r"^\d\d ", "", path.split("/")[-1].removesuffix(".mp3"))
-
-
-def _slug(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return re.sub(r"[^a-z0-9]+", "-", plain).strip("-") or quote(text, safe="")

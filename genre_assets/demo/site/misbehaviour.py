@@ -1,5 +1,6 @@
 """Ways in which a site disappoints its guests, switched on one by one."""
 
+import threading
 from dataclasses import dataclass, field
 
 
@@ -7,17 +8,21 @@ from dataclasses import dataclass, field
 class Answer:
     """What goes wrong with requests to some paths.
 
+    Without anything but a path and a number it lets so many requests pass as they should.
+
     Attributes:
-        path: Requests whose path contains this text.
+        path: Requests whose path and query contain this text.
         times: How many of them; None for all.
         status: Answer with this status and nothing else.
         retry_after: The header of that name beside the status.
         html: Answer 200 with a login page in place of what was asked for.
         cut_after: End the connection after so many bytes of the body.
         no_range: Ignore Range, and send all.
-        new_etag: The file has another ETag and another content from now on.
+        new_etag: The file has another ETag and another content of the same length.
         wait_s: Seconds before the answer.
+        hangs: Never answer.
         endless: Send bytes until the guest leaves, 64 MiB at most.
+        announced: Length that an endless body pretends to have; None pretends nothing.
     """
 
     path: str
@@ -29,7 +34,9 @@ class Answer:
     no_range: bool = False
     new_etag: bool = False
     wait_s: float = 0.0
+    hangs: bool = False
     endless: bool = False
+    announced: int | None = None
 
 
 @dataclass
@@ -40,9 +47,12 @@ class Misbehaviour:
         answers: What goes wrong with single requests; the first that fits is taken.
         no_rows: Listings count their tracks and show none, as after a change of layout.
         rows_without_info: Rows come without ``data-track-info``.
-        hidden: Ids that the default order leaves out although they are counted, as happens to a
-            track at the border of two pages.
-        repeated_at_border: The last track of a page is the first of the next one.
+        hidden: Ids that the default order leaves out although they are counted.
+        repeated_at_border: In the default order the last track of page 1 is the first of page 2
+            again, and is counted again.
+        missed_at_border: In the default order the last track of page 1 stands where the first of
+            page 2 should, which no page shows and the count includes.
+        page_size: Rows of a page, whatever was asked for; None gives what was.
         robots: Text of robots.txt in place of the usual one.
     """
 
@@ -51,13 +61,19 @@ class Misbehaviour:
     rows_without_info: bool = False
     hidden: set[int] = field(default_factory=set)
     repeated_at_border: bool = False
+    missed_at_border: bool = False
+    page_size: int | None = None
     robots: str | None = None
+
+    def __post_init__(self):
+        self._lock = threading.Lock()
 
     def for_path(self, path: str) -> Answer | None:
         """What goes wrong with a request for a path, which is counted."""
-        for answer in self.answers:
-            if answer.path in path and answer.times != 0:
-                if answer.times is not None:
-                    answer.times -= 1
-                return answer
+        with self._lock:
+            for answer in self.answers:
+                if answer.path in path and answer.times != 0:
+                    if answer.times is not None:
+                        answer.times -= 1
+                    return answer
         return None

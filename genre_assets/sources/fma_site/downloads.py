@@ -172,7 +172,7 @@ class _Shard:
             outcome, reason = why_not
             others[outcome] += 1
             if outcome == "taken_down":
-                self.store.forget_partial(_key(track))
+                self.store.forget_partial(partial_key(track))
             latest = self._latest(track)
             if reason and (not latest or (latest["outcome"], latest["reason"]) != why_not):
                 refused.append(self._row(track, {"outcome": outcome, "reason": reason}))
@@ -240,7 +240,7 @@ class _Shard:
 
     def _download(self, track: dict, host: FileHost, workers: WorkerPool) -> tuple[dict, float]:
         """The row of one download and, when it failed, how long the host asked to be left alone."""
-        url, key = track["file_url"], _key(track)
+        url, key = track["file_url"], partial_key(track)
         try:
             partial = self.store.partial(key)
             transfer = host.receive(url, partial)
@@ -273,7 +273,7 @@ class _Shard:
                 answer |= {"outcome": "undecodable", "reason": reason}
             row = self._recorded(track, answer | {"sha256": sha256})
             self.store.add(partial, sha256, _suffix(found.format, url))
-        self.store.forget_partial(_key(track))
+        self.store.forget_partial(partial_key(track))
         return row
 
     def _recorded(self, track: dict, answer: dict) -> dict:
@@ -307,7 +307,8 @@ def _suffix(format_: str | None, url: str) -> str:
     return suffix if suffix in SUFFIXES else ".bin"
 
 
-def _key(track: dict) -> str:
+def partial_key(track: dict) -> str:
+    """What the partial download of a track goes by in the store."""
     return f"{track['track_id']} {track['file_url']}"
 
 

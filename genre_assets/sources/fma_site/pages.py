@@ -246,7 +246,7 @@ def parse_track(html: str) -> TrackPage:
         artist=info.artist_name or _text(tree.css_first("h1 ~ h2")) or None,
         licence_url=(_attribute(licence, "href") or "").strip() or None,
         genres=tuple(_genres(genres)),
-        album=_title_of_album(" ".join(_text(node) for node in album or ())),
+        album=_title_of_album(" ".join(_text(node) for node in album or ()).strip()),
         released=_released(facts),
         plays=_plays(facts),
         instrumental=_yes_or_no(facts.get("instrumental")),
