@@ -77,7 +77,6 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--sweep",
         choices=SWEEP_MODES,
-        default="auto",
         help="of a site: full reads every listing to its end and finds removals, incremental reads "
         "what is new, auto does the first where none was made for a week (default: auto)",
     )
@@ -132,6 +131,8 @@ def _run(options: argparse.Namespace) -> int:
     _require_setting(source, settings)
     task = _known("task", options.task or DEFAULT_TASK[source], list(load_tasks()))
     models = _models(options.models)
+    if options.sweep and source not in ("demo", "fma-site"):
+        raise UserError(f"--sweep is for a site, and the source is {source}: leave it out.")
     print(f"Source {source}, task {task}, lake {settings.data}", flush=True)
     with contextlib.ExitStack() as stack:
         if source == "demo":
@@ -141,7 +142,7 @@ def _run(options: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")
         from genre_assets.pipeline import run_pipeline
 
-        return run_pipeline(settings, source, task, models, options.sweep)
+        return run_pipeline(settings, source, task, models, options.sweep or "auto")
 
 
 @contextlib.contextmanager

@@ -13,7 +13,6 @@ import pyarrow as pa
 from pydantic import Field
 
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
@@ -31,18 +30,11 @@ class LakeResource(dg.ConfigurableResource):
 
     @contextmanager
     def open(self) -> Iterator[Lake]:
-        """The lake; when it is closed again, its views show what was written.
-
-        What a run wrote that began before a take-down, or that brought new tracks of an artist
-        who was taken down, is removed first.
-        """
-        from genre_assets.takedowns import enforce
-
+        """The lake; when it is closed again, its views show what was written."""
         lake = Lake(self.root)
         try:
             yield lake
         finally:
-            enforce(lake, Store(lake.root))
             refresh_views(lake)
 
 

@@ -38,7 +38,7 @@ def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
         ("GENRE_ASSETS_WORKERS", "0", "use a whole number from 1 on"),
         ("GENRE_ASSETS_WORKERS", "many", "use a whole number from 1 on"),
         ("GENRE_ASSETS_DATA", __file__, "which is a file"),
-        ("GENRE_ASSETS_FMA_SITE", "freemusicarchive.org", "is not the address of a site"),
+        ("GENRE_ASSETS_FMA_SITE", "freemusicarchive.org", "is not the address of the site"),
         ("GENRE_ASSETS_FMA_SITE_LIVE", "perhaps", "use yes or no"),
         ("GENRE_ASSETS_FMA_SITE_GENRES", "../etc", "last word of the site's genre pages"),
         ("GENRE_ASSETS_FMA_SITE_INTERVAL", "-1", "use a number of seconds"),

@@ -37,7 +37,7 @@ from genre_assets.resources import (
     MusicFolder,
     Workers,
 )
-from genre_assets.sources.catalogue import Catalogue
+from genre_assets.sources.catalogue import Catalogue, SourceError
 
 GROUP = "ingest"
 
@@ -67,13 +67,18 @@ def fma_site_catalogue(
 ) -> dg.MaterializeResult:
     """Every track in the site's listings of the chosen genres, with the licence of its page."""
     from genre_assets.sources.fma_site.archive import Archive
-    from genre_assets.sources.fma_site.catalogue import SweepError, sweep_site
+    from genre_assets.sources.fma_site.catalogue import (
+        SweepError,
+        sweep_site,
+        sweep_that_never_began,
+    )
 
     with lake.open() as opened, in_one_sentence():
         account = Account()
         guest = fma_site.guest()
         # Two sweeps at a time would ask twice and lose each other's sightings.
         with opened.lock(SWEEPS), Archive(opened, uuid.uuid4().hex) as archive:
+            swept_before = opened.read(SWEEPS)
             try:
                 with guest.visit(opened, archive, context.log.info) as visitor:
                     swept = sweep_site(
@@ -84,11 +89,18 @@ def fma_site_catalogue(
                         archive=archive,
                         tracks=_tracks_of(opened, "fma_site"),
                         sightings=opened.read(SIGHTINGS),
-                        sweeps=opened.read(SWEEPS),
+                        sweeps=swept_before,
+                        rejected=opened.read(REJECTED_ROWS, ["fma_site"]),
                         log=context.log.info,
                     )
             except SweepError as error:
                 opened.write(SWEEPS, error.sweeps)
+                raise
+            except SourceError as error:
+                failed = sweep_that_never_began(
+                    archive.sweep_id, fma_site.genres, config.mode, swept_before, error
+                )
+                opened.write(SWEEPS, failed)
                 raise
             swept_now = swept.sweeps.filter(pc.field("sweep_id") == archive.sweep_id)
             told = ["genre", "mode", "claimed", "distinct", "new", "complete", "reason"]
@@ -178,15 +190,16 @@ def fetches(
     workers: Workers,
 ) -> None:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
-    from genre_assets.sources.fma_site.downloads import Policy, download_shard
-    from genre_assets.takedowns import taken_down
+    from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
+    from genre_assets.takedowns import enforce, taken_down
 
     with lake.open() as opened, workers.open() as pool, in_one_sentence():
-        access = None
-        gone = taken_down(opened)
-        policy = Policy(frozenset(licence_policy.excluded), gone.reason_for, gone.contents)
+        access = trouble = None
         for shard in context.partition_keys:
             account = Account()
+            # Read anew for each shard: a first download takes days.
+            gone = taken_down(opened)
+            policy = Policy(frozenset(licence_policy.excluded), gone.reason_for, gone.contents)
             listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
             with opened.lock(FETCHES, shard):
                 previous = opened.read(FETCHES, [shard])
@@ -194,10 +207,13 @@ def fetches(
                 if listed.num_rows:
                     access = access or fma_site.guest().file_access(opened, context.log.info)
                     journal = opened.journal(FETCHES, shard)
-                    rows = download_shard(
-                        listed, previous, journal, Store(opened.root), access, policy, pool,
-                        context.run.run_id, log_of(context, shard),
-                    )  # fmt: skip
+                    try:
+                        rows = download_shard(
+                            listed, previous, journal, Store(opened.root), access, policy, pool,
+                            context.run.run_id, log_of(context, shard),
+                        )  # fmt: skip
+                    except HostInTrouble as error:
+                        rows, trouble = error.rows, error
                     opened.write(FETCHES, rows, shard)
                     journal.clear()
                 elif previous.num_rows == 0:
@@ -213,6 +229,9 @@ def fetches(
                 ),
                 partition_key=shard,
             )
+            if trouble:
+                raise trouble
+        enforce(opened, Store(opened.root), context.log.info)
 
 
 def unpacked_dataset(lake: Lake) -> Path:

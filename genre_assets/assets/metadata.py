@@ -35,9 +35,10 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
-            previous = opened.read(AUDIO, [shard])
-            rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
-            opened.write(AUDIO, rows, shard)
+            with opened.lock(AUDIO, shard):
+                previous = opened.read(AUDIO, [shard])
+                rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
+                opened.write(AUDIO, rows, shard)
             context.add_asset_metadata(
                 account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard
             )
@@ -59,9 +60,10 @@ def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Wor
         for shard in context.partition_keys:
             account = Account()
             files = opened.read(AUDIO, [shard])
-            previous = opened.read(ID3_TAGS, [shard])
-            rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
-            opened.write(ID3_TAGS, rows, shard)
+            with opened.lock(ID3_TAGS, shard):
+                previous = opened.read(ID3_TAGS, [shard])
+                rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
+                opened.write(ID3_TAGS, rows, shard)
             context.add_asset_metadata(
                 account.metadata(files.num_rows, rows, failures(rows)), partition_key=shard
             )
@@ -78,10 +80,12 @@ def labels(
 ) -> dg.MaterializeResult:
     """Genre, sub-genres and canonical artist of every track, with the evidence behind them."""
     from genre_assets.labels.labelling import label_tracks
-    from genre_assets.takedowns import taken_down
+    from genre_assets.takedowns import enforce, taken_down
 
     with lake.open() as opened:
         account = Account()
+        # A refresh that began before a take-down may have written what had to go.
+        enforce(opened, Store(opened.root), context.log.info)
         listed = opened.read(TRACKS)
         labelled = label_tracks(
             listed,

@@ -75,7 +75,7 @@ def write_attribution(tracks: pa.Table, track_ids: Iterable[str], path: Path | s
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with temporary.open("x", encoding="utf-8", newline="") as file:
-            writer = csv.writer(file)
+            writer = csv.writer(file, quoting=csv.QUOTE_ALL)
             writer.writerow(COLUMNS)
             writer.writerows(map(_as_text, row.values()) for row in rows.to_pylist())
         rename_durably(temporary, path)

@@ -17,7 +17,7 @@ DEMO_FILE_HOST = "files.freemusicarchive.test"
 
 _LIVE_HOSTS = frozenset({SITE_HOST, f"www.{SITE_HOST}", FILE_HOST})
 _HOSTS = _LIVE_HOSTS | {DEMO_SITE_HOST, DEMO_FILE_HOST}
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
 class ForeignAddress(SourceError):  # noqa: N818
@@ -36,18 +36,24 @@ class Site:
     base: str
 
     def __post_init__(self):
-        parts = urlsplit(self.base)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.path.strip("/"):
+        try:
+            parts = urlsplit(self.base)
+        except ValueError:
+            parts = urlsplit("")
+        known = parts.hostname in LOOPBACK or parts.netloc in (SITE_HOST, f"www.{SITE_HOST}")
+        if not known or parts.scheme not in ("http", "https") or parts.path.strip("/"):
             raise SourceError(
-                f"{self.base!r} is not the address of a site: use one such as "
-                f"https://{SITE_HOST} or http://127.0.0.1:8765."
+                f"{self.base!r} is not the address of the site or of a replica on this machine: "
+                f"use https://{SITE_HOST} or one such as http://127.0.0.1:8765."
             )
-        object.__setattr__(self, "base", f"{parts.scheme}://{parts.netloc}")
+        live = parts.hostname not in LOOPBACK
+        base = f"https://{SITE_HOST}" if live else f"{parts.scheme}://{parts.netloc}"
+        object.__setattr__(self, "base", base)
 
     @property
     def is_live(self) -> bool:
         """Whether it is any host but this machine."""
-        return urlsplit(self.base).hostname not in _LOOPBACK
+        return urlsplit(self.base).hostname not in LOOPBACK
 
     def url(self, path: str) -> str:
         """The URL of a path of the site, such as ``/genre/Techno``, where it is asked for."""

@@ -1,8 +1,9 @@
 """Pages of the site as a real, headless Chromium reads them, driven by Selenium.
 
-The browser asks for one thing per page, the page itself: scripts do not run, and style sheets,
-images and the like are never asked for. It can reach the site's own hosts and no other. It is
-restarted where it hangs, crashes or is killed; a guardian cleans up after it whatever happens.
+The browser asks for the page and what it frames, if anything: scripts do not run, and style
+sheets, images and the like are never asked for. It can reach the site's own hosts and no other.
+It is restarted where it hangs, crashes or is killed, and a guardian cleans up after it whatever
+happens.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.lake.schemas import REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.catalogue import Catalogue, Rejection, SourceError, rejected_rows
 from genre_assets.sources.fma_dataset import attribution
@@ -125,6 +125,7 @@ def sweep_site(
     tracks: pa.Table,
     sightings: pa.Table,
     sweeps: pa.Table,
+    rejected: pa.Table = REJECTED_ROWS.empty(),  # noqa: B008
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
     log: Log = silent,
 ) -> SiteCatalogue:
@@ -140,6 +141,8 @@ def sweep_site(
         tracks: Rows of ``lake.schemas.TRACKS`` of this source.
         sightings: All rows of ``lake.schemas.SIGHTINGS``.
         sweeps: All rows of ``lake.schemas.SWEEPS``.
+        rejected: Rows of ``lake.schemas.REJECTED_ROWS`` of this source. Those of incremental
+            sweeps before stay until their track or listing is looked at again.
         now: The clock.
         log: Where progress goes.
 
@@ -164,9 +167,7 @@ def sweep_site(
         rows = _sweep_rows(archive.sweep_id, swept, known.keys())
         if genre not in {sweep.genre for sweep in swept}:
             rows.append(_failed_row(archive.sweep_id, genre, mode_now, started_at, now()))
-        for row in rows:
-            row |= {"complete": False, "reason": str(error)}
-        raise SweepError(str(error), pa.concat_tables([sweeps, SWEEPS.of_rows(rows)])) from error
+        raise SweepError(str(error), _with_failed(sweeps, rows, error)) from error
     findings.notes += [s.reason for s in swept if s.mode == "full" and s.reason]
     all_sweeps = pa.concat_tables(
         [sweeps, SWEEPS.of_rows(_sweep_rows(archive.sweep_id, swept, known.keys()))]
@@ -182,11 +183,26 @@ def sweep_site(
         )
     catalogue = Catalogue(
         TRACKS.of_rows([_track_row(track, facts.get(id_)) for id_, track in sorted(seen.items())]),
-        rejected_rows(SOURCE, findings.rejected),
+        _with_earlier(rejected, findings.rejected, seen, swept),
         findings.notes,
         frozenset(known) - gone.track_ids,
     )
     return SiteCatalogue(catalogue, _by_shard(all_sightings), all_sweeps)
+
+
+def _with_earlier(
+    earlier: pa.Table, found: list[Rejection], seen: dict[int, _Seen], swept: list[GenreSweep]
+) -> pa.Table:
+    """The rejections of this sweep, and earlier ones of what an incremental one did not look at."""
+    if all(sweep.mode == "full" for sweep in swept):
+        return rejected_rows(SOURCE, found)
+    looked_at = {f"track {id_}" for id_ in seen} | {rejection.place for rejection in found}
+    kept = [
+        Rejection(row["origin"], row["place"], row["reason"])
+        for row in earlier.to_pylist()
+        if row["place"] not in looked_at
+    ]
+    return rejected_rows(SOURCE, [*found, *kept])
 
 
 def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datetime) -> Mode:
@@ -260,8 +276,9 @@ def _page_facts(
     for id_, track in wanted.items():
         url = track.row.url
         try:
-            page = archive.latest(url, "track", fresh_since) or read(url, "track")
-            facts[id_] = _facts_of(page, track, findings)
+            facts[id_] = _kept_facts(
+                archive.latest(url, "track", fresh_since), track, findings
+            ) or _facts_of(read(url, "track"), track, findings)
             findings.failures_in_a_row = 0
         except UserError as error:
             findings.failures_in_a_row += 1
@@ -276,6 +293,14 @@ def _page_facts(
                 ) from error
         progress.count(failed=findings.failures_in_a_row > 0)
     return facts
+
+
+def _kept_facts(page: KeptPage | None, track: _Seen, findings: _Findings) -> _PageFacts | None:
+    """What a page that was kept says; None when it is none of the track's, such as a login page."""
+    try:
+        return _facts_of(page, track, findings) if page else None
+    except SourceError:
+        return None
 
 
 def _needs_page(track: _Seen, archive: Archive) -> bool:
@@ -370,6 +395,20 @@ def _failed_row(
         "started_at": started_at,
         "finished_at": finished_at,
     }
+
+
+def sweep_that_never_began(
+    sweep_id: str, genres: Collection[str], mode: str, sweeps: pa.Table, error: SourceError
+) -> pa.Table:
+    """Rows of ``lake.schemas.SWEEPS`` with those of a sweep that asked for no listing."""
+    now = datetime.now(UTC)
+    rows = [_failed_row(sweep_id, genre, mode, now, now) for genre in dict.fromkeys(genres)]
+    return _with_failed(sweeps, rows, error)
+
+
+def _with_failed(sweeps: pa.Table, rows: list[dict], error: SourceError) -> pa.Table:
+    failed = [row | {"complete": False, "reason": str(error)} for row in rows]
+    return pa.concat_tables([sweeps, SWEEPS.of_rows(failed)])
 
 
 def _merged_sightings(

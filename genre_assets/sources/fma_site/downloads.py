@@ -68,6 +68,18 @@ class Policy:
     again_after: timedelta = timedelta(days=7)
 
 
+class HostInTrouble(UserError):  # noqa: N818
+    """The host of the files was left alone before all were asked for.
+
+    Attributes:
+        rows: Rows of ``fetches``, with what was asked for before.
+    """
+
+    def __init__(self, sentence: str, rows: pa.Table):
+        super().__init__(sentence)
+        self.rows = rows
+
+
 def download_shard(
     tracks: pa.Table,
     previous: pa.Table,
@@ -99,14 +111,17 @@ def download_shard(
         Rows of ``fetches``: the previous ones, those in the journal, and the new ones.
 
     Raises:
+        HostInTrouble: If the host of the files fails again and again, or wants to be left alone.
         UserError: If the store cannot be written, such as on a full disk.
     """
     past = _by_track(_joined(previous, journal))
     shard = _Shard(past, journal, store, access, policy, run_id, log)
     wanted = shard.sort_out([row for row in tracks.to_pylist() if row["source"] == SOURCE])
-    if wanted:
-        shard.download(wanted, workers)
-    return _joined(previous, journal)
+    trouble = shard.download(wanted, workers) if wanted else None
+    rows = _joined(previous, journal)
+    if trouble:
+        raise HostInTrouble(trouble, rows)
+    return rows
 
 
 def stored_paths(tracks: pa.Table, fetches: pa.Table, store: Store) -> pa.Table:
@@ -181,8 +196,9 @@ class _Shard:
         self.log(", ".join([f"{counted(len(wanted), 'file')} to download", *counts]))
         return wanted
 
-    def download(self, tracks: list[dict], workers: WorkerPool) -> None:
-        """Ask for the files one after the other, until the host shows that it has trouble."""
+    def download(self, tracks: list[dict], workers: WorkerPool) -> str | None:
+        """Ask for the files one after the other; says if the host had to be left alone."""
+        trouble = None
         received, in_a_row, outcomes = 0, 0, Counter()
         progress = Progress(
             "files downloaded",
@@ -198,9 +214,10 @@ class _Shard:
                 in_a_row = in_a_row + 1 if row["outcome"] in TRANSIENT else 0
                 if in_a_row == GIVEN_UP_AFTER or wait_s > LONGEST_WAIT_S:
                     left = counted(len(tracks) - progress.done, "file")
-                    self.log(f"The host has trouble, {left} left to the next run: {row['reason']}")
+                    trouble = f"The host has trouble, {left} left to the next run: {row['reason']}"
                     break
         self.log(", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items())))
+        return trouble
 
     def _why_not(self, track: dict) -> tuple[str, str | None] | None:
         """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""

@@ -10,13 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.sources.fma_site.archive import KeptPage
+from genre_assets.sources.fma_site.pace import ComeBackLater
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
 
 SWEEPS_WITHOUT_IT = 2
 """Complete full sweeps of a genre that must have missed a track."""
+
+MOST_UNREAD = 3
+"""Pages that may fail before the others are left to the next full sweep."""
 
 _NO_PAGE = (404, 410)
 
@@ -62,12 +70,16 @@ def find_gone(
         if row["track_id"] in missing and row["gone_at"] is None and row["page_url"]
     ]
     progress = Progress("pages of unlisted tracks read", len(candidates), log)
-    gone, notes = set(), []
+    gone, notes, unread = set(), [], 0
     for row in candidates:
         try:
             status = read(row["page_url"], "track").status
         except UserError as error:
+            unread += 1
             notes.append(f"{row['track_id']} is no longer listed, and its page is unread: {error}")
+            if unread == MOST_UNREAD or isinstance(error, ComeBackLater):
+                notes.append("The pages of other unlisted tracks wait for the next full sweep.")
+                break
         else:
             if status in _NO_PAGE:
                 gone.add(row["track_id"])
@@ -83,12 +95,16 @@ def find_gone(
 def _missing(sightings: pa.Table, sweeps: pa.Table, sweep_id: str) -> set[str]:
     """Tracks that every listing they were seen in has lacked for long enough."""
     starts: dict[str, list[datetime]] = {}
-    swept_now = set()
+    swept_now, asked_now = set(), set()
     for sweep in sweeps.sort_by("started_at").to_pylist():
+        if sweep["sweep_id"] == sweep_id:
+            asked_now.add(sweep["genre"])
         if sweep["mode"] == "full" and sweep["complete"]:
             starts.setdefault(sweep["genre"], []).append(sweep["started_at"])
             if sweep["sweep_id"] == sweep_id:
                 swept_now.add(sweep["genre"])
+    if not swept_now:
+        return set()
     # Not seen since before the second last of them, at least two have missed it.
     seen_before = {
         genre: times[-SWEEPS_WITHOUT_IT]
@@ -96,7 +112,9 @@ def _missing(sightings: pa.Table, sweeps: pa.Table, sweep_id: str) -> set[str]:
         if len(times) >= SWEEPS_WITHOUT_IT
     }
     missing, still_listed = set(), set()
-    for sighting in sightings.to_pylist():
+    # A listing that is no longer asked for can tell nothing of what became of a track.
+    asked = pa.array(sorted(asked_now), pa.string())
+    for sighting in sightings.filter(pc.is_in(sightings["genre"], value_set=asked)).to_pylist():
         limit = seen_before.get(sighting["genre"])
         if limit is None or sighting["last_seen_at"] >= limit:
             still_listed.add(sighting["track_id"])

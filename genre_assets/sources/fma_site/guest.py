@@ -1,5 +1,7 @@
 """Who asks the site, and how: under which name, how often, and only what robots.txt allows."""
 
+import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +22,7 @@ from genre_assets.sources.fma_site.address import (
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.browser import Browser, find_chromium
 from genre_assets.sources.fma_site.pace import Pace
-from genre_assets.sources.fma_site.robots import Robots, read_robots
+from genre_assets.sources.fma_site.robots import HouseRules, Robots, read_robots
 from genre_assets.sources.fma_site.transfer import Access
 from genre_assets.sources.fma_site.visitor import Visitor
 
@@ -67,13 +69,14 @@ class Guest:
             SourceError: If there is no browser, or robots.txt cannot be read.
         """
         chromium = find_chromium(self.chromium, self.chromedriver, download=True)
-        host = SITE_HOST if self.site.is_live else DEMO_SITE_HOST
-        rules, pace = self._welcome(lake, f"https://{host}", log)
-        now = datetime.now(UTC)
-        archive.keep("robots", KeptPage(rules.source, rules.source, 200, rules.text, now))
+        rules, pace = self._welcome(lake, log)
+        for host in (rules.pages, rules.files):
+            now = datetime.now(UTC)
+            page = KeptPage(host.source, host.source, host.status, host.text, now)
+            archive.keep("robots", page)
         allowed = {SITE_HOST} if self.site.is_live else {urlsplit(self.site.base).netloc}
         with Browser(chromium, self.agent, allowed, pace=pace, log=log) as browser:
-            yield Visitor(self.site, browser.read, archive, rules, pace, log=log)
+            yield Visitor(self.site, browser.read, archive, rules, pace, log)
 
     def file_access(self, lake: Lake, log: Log = silent) -> Access:
         """How files are asked for, by the robots.txt of their host.
@@ -81,25 +84,33 @@ class Guest:
         Raises:
             SourceError: If robots.txt cannot be read.
         """
-        host = FILE_HOST if self.site.is_live else DEMO_FILE_HOST
-        rules, pace = self._welcome(lake, f"https://{host}", log)
+        rules, pace = self._welcome(lake, log)
         return Access(self.site, self.agent, pace, rules)
 
-    def _welcome(self, lake: Lake, host_url: str, log: Log) -> tuple[Robots, Pace]:
-        """What a host allows, and the pace that it wants."""
-        pace = self._pace(lake, self.interval_s)
-        rules = read_robots(self.site, host_url, self.agent, pace)
+    def _welcome(self, lake: Lake, log: Log) -> tuple[HouseRules, Pace]:
+        """What the site's hosts allow, and the pace that they want."""
+        pace = self._pace(lake)
+        live = self.site.is_live
+        pages = self._rules_of(SITE_HOST if live else DEMO_SITE_HOST, pace, log)
+        files = self._rules_of(FILE_HOST if live else DEMO_FILE_HOST, pace, log)
+        delay = max(pages.crawl_delay or 0.0, files.crawl_delay or 0.0)
+        return HouseRules(pages, files), self._pace(lake, delay)
+
+    def _rules_of(self, host: str, pace: Pace, log: Log) -> Robots:
+        rules = read_robots(self.site, f"https://{host}", self.agent, pace)
         if rules.content_signal.get("ai-train") == "no":
             log(
                 f"{rules.source} asks that its content trains no AI (ai-train=no): whether the "
                 "licences of the tracks allow what you do with them is yours to judge."
             )
-        if rules.crawl_delay and rules.crawl_delay > (self.interval_s or 0.0):
-            pace = self._pace(lake, rules.crawl_delay)
-        return rules, pace
+        return rules
 
-    def _pace(self, lake: Lake, interval_s: float | None) -> Pace:
-        if self.site.is_live:
-            wanted = POLITE_INTERVAL_S if interval_s is None else interval_s
-            interval_s = max(wanted, SHORTEST_INTERVAL_S)
-        return Pace(interval_s or 0.0, lake.root / "locks" / "fma_site.lock")
+    def _pace(self, lake: Lake, crawl_delay: float = 0.0) -> Pace:
+        """Turns at the interval that is wanted, or that a host asks for where it is longer."""
+        if not self.site.is_live:
+            # A replica is one lake's own.
+            lock = lake.root / "locks" / "fma_site.lock"
+            return Pace(max(self.interval_s or 0.0, crawl_delay), lock)
+        wanted = POLITE_INTERVAL_S if self.interval_s is None else self.interval_s
+        lock = Path(tempfile.gettempdir()) / f"genre_assets-fma_site-{os.getuid()}.lock"
+        return Pace(max(wanted, crawl_delay, SHORTEST_INTERVAL_S), lock)

@@ -16,6 +16,8 @@ from genre_assets.sources.catalogue import SourceError
 LONGEST_WAIT_S = 600.0
 """Seconds that the site may ask to be left alone; for longer the run stops instead."""
 
+_LONGEST_HOLD_S = 24 * 3600.0
+
 BUSY = frozenset({429, 500, 502, 503, 504})
 """Statuses of a site that may answer later."""
 
@@ -68,6 +70,11 @@ class Pace:
             try:
                 self._learn()
                 while (left := self._not_before - self._clock()) > 0:
+                    if left > LONGEST_WAIT_S:
+                        raise ComeBackLater(
+                            f"The site asked to be left alone for another {left:,.0f} s: run again "
+                            "after that."
+                        )
                     self._sleep(left)
                 try:
                     yield
@@ -77,10 +84,10 @@ class Pace:
                 self._asking = None
 
     def hold_off(self, seconds: float) -> None:
-        """Let nobody ask for so many seconds, at most ten minutes."""
+        """Let nobody ask for so many seconds, at most a day."""
         with self._one_process:
             self._learn()
-            self._put_off(min(seconds, LONGEST_WAIT_S))
+            self._put_off(min(seconds, _LONGEST_HOLD_S))
 
     def _put_off(self, seconds: float) -> None:
         with self._changing:
@@ -97,8 +104,8 @@ class Pace:
             left = float(self._shared.read_text()) - self._wall()
         except (OSError, ValueError):
             return  # nobody has asked yet, or was killed while saying so
-        # Bounded: the clock of the day may have jumped.
-        left = min(left, LONGEST_WAIT_S)
+        if not left <= _LONGEST_HOLD_S:
+            return  # nobody writes that: the clock of the day has jumped
         with self._changing:
             self._not_before = max(self._not_before, self._clock() + left)
 
@@ -173,6 +180,7 @@ def polite_retries(
         if not isinstance(error, _Busy) or error.wait_s is None:
             return isinstance(error, _Busy)
         if error.wait_s > LONGEST_WAIT_S:
+            pace.hold_off(error.wait_s)
             return False
         log(_told(error.answer, error.wait_s))
         pace.hold_off(error.wait_s)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from genre_assets.sources.catalogue import SourceError
-from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.fma_site.address import DEMO_FILE_HOST, FILE_HOST, LOOPBACK, Site
 from genre_assets.sources.fma_site.pace import Pace, polite_retries
 
 if TYPE_CHECKING:
@@ -53,18 +54,21 @@ class Robots:
     Args:
         source: The URL of the robots.txt, under the host's own name.
         text: Its text; empty where there is none, which allows everything.
+        status: HTTP status of the answer.
 
     Attributes:
         source: As given.
         text: As given.
+        status: As given.
         crawl_delay: Seconds that it wants between two requests, or None.
         content_signal: What it declares about the use of its content, such as
             ``{"search": "yes", "ai-train": "no"}``.
     """
 
-    def __init__(self, source: str, text: str):
+    def __init__(self, source: str, text: str, status: int = 200):
         self.source = source
         self.text = text
+        self.status = status
         self._rules = _parsed(text)
         self.crawl_delay: float | None = self._rules.crawl_delay(ROBOTS_NAME)
         self.content_signal = _content_signal(text)
@@ -83,6 +87,35 @@ class Robots:
             raise Disallowed(f"{url} is not asked for: {self.source} disallows it.")
 
 
+@dataclass(frozen=True)
+class HouseRules:
+    """What the site's two hosts allow.
+
+    Attributes:
+        pages: The rules of the host of pages.
+        files: The rules of the host of files.
+    """
+
+    pages: Robots
+    files: Robots
+
+    def allows(self, url: str) -> bool:
+        """Whether a URL, under the site's own name, may be asked for."""
+        return self._of(url).allows(url)
+
+    def check(self, url: str) -> None:
+        """Refuse a URL that may not be asked for.
+
+        Raises:
+            Disallowed: If the rules of its host disallow it.
+        """
+        self._of(url).check(url)
+
+    def _of(self, url: str) -> Robots:
+        host = urlsplit(url).hostname
+        return self.files if host in (FILE_HOST, DEMO_FILE_HOST) else self.pages
+
+
 def fetch_robots(url: str, agent: str) -> RobotsAnswer:
     """Ask for a robots.txt once, without following redirects.
 
@@ -93,14 +126,24 @@ def fetch_robots(url: str, agent: str) -> RobotsAnswer:
 
     try:
         with (
-            httpx.Client(timeout=_TIMEOUT_S, headers={"User-Agent": agent}) as client,
+            httpx.Client(
+                timeout=_TIMEOUT_S,
+                headers={"User-Agent": agent},
+                # A proxy cannot reach a replica on this machine.
+                trust_env=urlsplit(url).hostname not in LOOPBACK,
+            ) as client,
             client.stream("GET", url) as response,
         ):
-            body = b""
+            body, started = b"", time.monotonic()
             for chunk in response.iter_bytes(64 * 1024):
                 body += chunk
                 if len(body) > LARGEST_ROBOTS_BYTES:
                     break
+                if time.monotonic() - started > _TIMEOUT_S:
+                    raise SourceError(
+                        f"{url} did not come whole in {_TIMEOUT_S:.0f} s, so nothing there may be "
+                        "asked for: run again when the site is well."
+                    )
             return RobotsAnswer(
                 url,
                 response.status_code,
@@ -144,7 +187,7 @@ def read_robots(
     for _ in range(1 + _MOST_REDIRECTS):
         answer = polite_retries(ask, pace)
         if answer.location is None:
-            return Robots(source, _text(source, answer))
+            return Robots(source, _text(source, answer), answer.status)
         asked = site.asked_at(urljoin(asked, answer.location))
     raise SourceError(f"{source} leads from redirect to redirect: nothing there may be asked for.")
 

@@ -118,7 +118,7 @@ def sweep_genre(
     settled = first.reason is None
     if mode == "full" and settled:
         for order in OTHER_ORDERS:
-            if len(rows) >= _claimed(readings):
+            if len(rows) + len(first.rejected) >= _claimed(readings):
                 break
             log(
                 f"{genre}: {len(rows)} of {_claimed(readings)} tracks found by {orders[-1]}, "
@@ -133,6 +133,7 @@ def sweep_genre(
             if settled:
                 break
     claimed = _claimed(readings)
+    found = len(rows) + len(first.rejected)
     return GenreSweep(
         genre=genre,
         mode=mode,
@@ -145,16 +146,15 @@ def sweep_genre(
         duplicates=len(first.rows) - len(_by_id(first.rows)),
         rows=rows,
         rejected=tuple(rejection for reading in readings for rejection in reading.rejected),
-        complete=first.reason is None and (settled or len(rows) >= claimed),
-        reason=first.reason or _shortfall(genre, len(rows), claimed, orders),
+        complete=first.reason is None and (settled or found >= claimed),
+        reason=first.reason or _shortfall(genre, found, claimed, orders),
     )
 
 
 def listing_path(genre: str, order: Order, page: int) -> str:
     """Path and query of one page of a genre's listing."""
-    return (
-        f"/genre/{quote(genre)}?sort={order.sort}&d={order.d}&pageSize={PAGE_SIZES[-1]}&page={page}"
-    )
+    slug = quote(genre, safe="")
+    return f"/genre/{slug}?sort={order.sort}&d={order.d}&pageSize={PAGE_SIZES[-1]}&page={page}"
 
 
 def _read_order(
@@ -166,6 +166,9 @@ def _read_order(
     while True:
         number = reading.pages + 1
         url, listing = _read_page(genre, listing_path(genre, order, number), number, read)
+        if listing is None:
+            reading.reason = f"The listing of {genre} shrank while it was read: see the next sweep."
+            return reading
         if number == 1:
             size = _page_size(listing)
             most_pages = ceil(listing.claimed / size) + EXTRA_PAGES
@@ -186,7 +189,7 @@ def _read_order(
             for row in listing.rows:
                 run = run + 1 if row.id in known else 0
                 longest_run = max(longest_run, run)
-            if longest_run >= min(RUN_OF_KNOWN, len(reading.rows)):
+            if longest_run >= RUN_OF_KNOWN:
                 reading.reason = f"{genre} was read up to {longest_run} known tracks in a row."
                 return reading
         if number == most_pages:
@@ -203,13 +206,18 @@ def _page_size(first_page: Listing) -> int:
 
 def _read_page(
     genre: str, path: str, number: int, read: Read, again: bool = True
-) -> tuple[str, Listing]:
-    """One page of a listing; one that was cut off on its way is asked for once more."""
+) -> tuple[str, Listing | None]:
+    """One page of a listing, None for one beyond its end.
+
+    A page that was cut off on its way is asked for once more.
+    """
     place = f"Page {number} of the genre {genre}"
     try:
         page = read(path, "listing")
     except UserError as error:
         raise SourceError(f"{place} cannot be read: {error}") from error
+    if page.status == 404 and number > 1:
+        return page.url, None
     if page.status != 200:
         raise SourceError(
             f"{place} ({page.url}) answered with status {page.status}: see whether the site "

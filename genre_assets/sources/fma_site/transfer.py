@@ -17,12 +17,19 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
-from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S, Pace, retries, retry_after_seconds
+from genre_assets.sources.fma_site.pace import (
+    LONGEST_WAIT_S,
+    ComeBackLater,
+    Pace,
+    retries,
+    retry_after_seconds,
+)
+from genre_assets.sources.fma_site.robots import HouseRules, Robots
 
 if TYPE_CHECKING:
     import httpx
@@ -43,14 +50,6 @@ _HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,100})", re.IGNORECASE)
 _BINARY = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
-class Robots(Protocol):
-    """What the site's robots.txt says."""
-
-    def allows(self, url: str) -> bool:
-        """Whether the URL, under the site's own name, may be asked for."""
-        ...
-
-
 @dataclass(frozen=True)
 class Access:
     """How files of the site are asked for.
@@ -68,7 +67,7 @@ class Access:
     site: Site
     agent: str
     pace: Pace
-    robots: Robots
+    robots: Robots | HouseRules
     attempts: int = 4
     timeout_s: float = 30.0
     largest_bytes: int = 500 * 2**20
@@ -161,6 +160,8 @@ class FileHost:
         except _TransferError as failure:
             transfer.outcome, transfer.reason = failure.outcome, failure.reason
             transfer.wait_s = failure.wait_s
+        except ComeBackLater:
+            raise
         except OSError as error:
             raise UserError(
                 f"The download of {url} cannot be kept in {partial.parent}: "

@@ -10,7 +10,7 @@ from genre_assets.progress import Log, silent
 from genre_assets.sources.fma_site.address import DEMO_SITE_HOST, Site
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.pace import Pace, polite_retries
-from genre_assets.sources.fma_site.robots import Robots
+from genre_assets.sources.fma_site.robots import HouseRules, Robots
 
 if TYPE_CHECKING:
     from genre_assets.sources.fma_site.browser import Page
@@ -33,7 +33,7 @@ class Visitor:
         site: Site,
         ask: Callable[[str], Page],
         archive: Archive,
-        robots: Robots,
+        robots: Robots | HouseRules,
         pace: Pace,
         log: Log = silent,
     ):

@@ -10,10 +10,22 @@ LIVE = Site("https://freemusicarchive.org")
 
 
 @pytest.mark.parametrize(
-    "base", ["", "freemusicarchive.org", "ftp://a.b", "http://a/b", "file:///"]
+    "base",
+    [
+        "",
+        "freemusicarchive.org",
+        "ftp://a.b",
+        "http://a/b",
+        "file:///",
+        "http://192.168.1.5:8765",
+        "https://example.org",
+        "https://freemusicarchive.org:444",
+        "http://[",
+        "http://127.0.0.1:1/x",
+    ],
 )
 def test_what_is_no_address_of_a_site_is_refused(base):
-    with pytest.raises(SourceError, match="is not the address of a site"):
+    with pytest.raises(SourceError, match="is not the address of the site or of a replica"):
         Site(base)
 
 
@@ -26,6 +38,7 @@ def test_a_replica_answers_for_every_name_of_the_site():
 
 def test_the_live_site_is_asked_under_its_own_names_and_encrypted():
     assert LIVE.is_live
+    assert Site("http://www.freemusicarchive.org/") == LIVE
     assert LIVE.asked_at("http://files.freemusicarchive.org/x.mp3").startswith("https://files.")
 
 

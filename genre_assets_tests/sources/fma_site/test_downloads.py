@@ -23,6 +23,7 @@ from genre_assets.sources.fma_site import downloads as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
     GIVEN_UP_AFTER,
+    HostInTrouble,
     Policy,
     download_shard,
     missing_reasons,
@@ -331,17 +332,18 @@ def test_a_file_is_named_for_what_it_is(refresh, server, tmp_path):
 def test_a_host_in_trouble_is_left_alone(refresh, server):
     busy = [(503, {}, b"")] * 4
     server.files |= {f"/{n}.mp3": File(b"", first=busy.copy()) for n in range(9)}
-    rows = refresh(*[track(n) for n in range(9)])
-    assert outcomes(rows) == ["server_error"] * GIVEN_UP_AFTER
-    assert "The host has trouble, 4 files left to the next run: " in refresh.lines[-2]
+    with pytest.raises(HostInTrouble, match="4 files left to the next run: ") as trouble:
+        refresh(*[track(n) for n in range(9)])
+    assert outcomes(trouble.value.rows.to_pylist()) == ["server_error"] * GIVEN_UP_AFTER
     assert len(server.requests) == 4 * GIVEN_UP_AFTER
 
 
 def test_a_host_that_asks_for_an_hour_gets_it(refresh, server):
     server.files["/0.mp3"].first = [(429, {"Retry-After": "3600"}, b"")]
-    assert outcomes(refresh(track(0), track(1))) == ["too_many_requests"]
+    with pytest.raises(HostInTrouble, match="1 file left to the next run") as trouble:
+        refresh(track(0), track(1))
+    assert outcomes(trouble.value.rows.to_pylist()) == ["too_many_requests"]
     assert len(server.requests) == 1
-    assert "1 file left to the next run" in refresh.lines[-2]
 
 
 def test_rows_in_the_journal_of_a_dead_run_count(refresh, server, monkeypatch):

@@ -89,8 +89,6 @@ def test_a_track_that_two_complete_sweeps_missed_and_whose_page_is_missing_is_go
             [sighting("Techno", 0), sighting("House", 2)],
             [*MISSED_TWICE, sweep("House", 1), sweep("House", 2)],
         ),
-        # Another genre that showed it is no longer swept.
-        ([sighting("Techno", 0), sighting("House", 0)], [*MISSED_TWICE, sweep("House", 0)]),
         # No listing ever showed it.
         ([], MISSED_TWICE),
         # Two other genres missed it.
@@ -101,9 +99,14 @@ def test_a_track_stays_and_its_page_is_left_alone_while_a_listing_may_have_it(si
     assert gone_of(sightings, sweeps) == (set(), [], [])
 
 
+def test_a_listing_that_is_no_longer_swept_keeps_no_track():
+    sightings = [sighting("Techno", 0), sighting("House", 0)]
+    assert gone_of(sightings, [*MISSED_TWICE, sweep("House", 0)])[0] == {"fma_site:1"}
+
+
 def test_a_track_of_two_genres_is_gone_when_both_missed_it_twice():
     sightings = [sighting("Techno", 0), sighting("House", 1)]
-    sweeps = [*MISSED_TWICE, sweep("House", 2), sweep("House", 3)]
+    sweeps = [*MISSED_TWICE, sweep("Techno", 3), sweep("House", 2), sweep("House", 3)]
 
     assert gone_of(sightings, sweeps, sweep_id="s3")[0] == {"fma_site:1"}
 

@@ -91,10 +91,21 @@ def test_a_hold_off_makes_the_next_turn_wait():
 def test_a_hold_off_is_bounded_and_never_shortens_another():
     clock = Clock()
     pace = pace_of(clock)
-    pace.hold_off(1e9)
+    pace.hold_off(LONGEST_WAIT_S)
     pace.hold_off(1.0)
     with pace.turn():
         assert clock.slept == [LONGEST_WAIT_S]
+
+
+def test_a_site_that_wants_an_hour_is_not_asked_before_by_any_run(tmp_path):
+    clock = Clock()
+    pace_of(clock, 0.0, tmp_path / "lock").hold_off(3600.0)
+    another = pace_of(clock, 0.0, tmp_path / "lock")
+    with pytest.raises(ComeBackLater, match="another 3,600 s"), another.turn():
+        pass
+    clock.sleep(3001.0)
+    with another.turn():
+        assert clock.slept[-1] == pytest.approx(599.0)
 
 
 def test_a_hold_off_while_another_waits_makes_it_wait_longer():

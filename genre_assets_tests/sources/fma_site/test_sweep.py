@@ -171,12 +171,21 @@ def test_a_run_of_known_tracks_may_go_over_a_boundary():
     assert (swept.pages, swept.reason) == (2, "Techno was read up to 40 known tracks in a row.")
 
 
-def test_a_first_page_that_is_all_known_ends_an_incremental_sweep_however_short_it_is():
+def test_forty_known_in_a_row_end_an_incremental_sweep_however_short_the_pages_are():
     site = SmallSite({"Techno": newest_first(100)}, page_size=20)
 
     swept = sweep(site, "incremental", known=range(1, 101))
 
-    assert (swept.pages, swept.complete) == (1, False)
+    assert (swept.pages, swept.complete) == (2, False)
+
+
+def test_a_listing_that_shrinks_while_it_is_read_is_incomplete_and_no_failure():
+    site = SmallSite({"Techno": newest_first(400)}, answers={SECOND: 404})
+
+    swept = sweep(site)
+
+    assert (len(swept.rows), swept.complete) == (200, False)
+    assert "shrank" in swept.reason
 
 
 def test_a_site_that_gives_smaller_pages_is_read_to_its_end():
@@ -197,7 +206,8 @@ def test_broken_rows_are_rejected_with_the_page_they_stand_on():
     assert swept.rejected[0].origin == site.asked_for("listing")[0]
     assert (swept.rejected[0].place, swept.listed) == ("row 4", 10)
     assert swept.complete
-    assert swept.reason is not None
+    assert swept.reason is None
+    assert swept.orders == ("date",)
 
 
 FIRST = f"{SITE}{listing_path('Techno', NEWEST_FIRST, 1)}"
