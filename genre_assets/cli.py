@@ -3,6 +3,7 @@
 import argparse
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -95,7 +96,7 @@ def _parser() -> argparse.ArgumentParser:
         "rows of your own. With a command after --, run it with GENRE_ASSETS_FMA_SITE set, and "
         "end when it ends.",
     )
-    demo.add_argument("--port", type=int, default=8765, help="0 takes a free one (default: 8765)")
+    demo.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: 8765)")
     demo.add_argument(
         "--rows", metavar="FILE", type=Path, help="serve the listing rows of a JSON file instead"
     )
@@ -114,15 +115,23 @@ def _parser() -> argparse.ArgumentParser:
     takedown.set_defaults(command=_take_down)
 
     credits_ = commands.add_parser(
-        "attribution", help="write title, artist, page and licence of every track to a CSV file"
+        "attribution",
+        help="write title, artist, page and licence of every track whose audio is held to a CSV "
+        "file",
     )
-    credits_.add_argument("file", type=Path)
+    credits_.add_argument("file", type=Path, help="such as credits.csv")
     credits_.set_defaults(command=_attribution)
 
     query = commands.add_parser("query", help="ask the lake a question in SQL and print the answer")
     query.add_argument("sql", help="such as: SELECT * FROM scores")
     query.set_defaults(command=_query)
     return parser
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")
+    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -151,16 +160,17 @@ def _demo_site(settings: Settings, corpus: Path, port: int = 0) -> Iterator[str]
     from genre_assets.demo.corpus import write_corpus
     from genre_assets.demo.site.content import content_from_corpus
     from genre_assets.demo.site.server import ReplicaSite
+    from genre_assets.demo.site.tracks import SiteContent
 
-    write_corpus(corpus, workers=settings.workers, log=_say)
-    with ReplicaSite(content_from_corpus(corpus), port=port) as site:
+    # The port first: a corpus takes a minute, and a port that is taken is known at once.
+    with ReplicaSite(SiteContent(()), port=port) as site:
+        write_corpus(corpus, workers=settings.workers, log=_say)
+        site.content = content_from_corpus(corpus)
         yield site.base
 
 
 def _pointed_at(site: str) -> Settings:
     os.environ["GENRE_ASSETS_FMA_SITE"] = site
-    for name in ("GENRE_ASSETS_FMA_SITE_GENRES", "GENRE_ASSETS_FMA_SITE_INTERVAL"):
-        os.environ.pop(name, None)
     return read_settings()
 
 
@@ -195,13 +205,22 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
         _say(f"The demo's site is at {base}; let GENRE_ASSETS_FMA_SITE name it.")
         command = options.words[1:] if options.words[:1] == ["--"] else options.words
         if command:
-            # Ctrl-C reaches the command too, which ends in its own way.
-            with contextlib.suppress(KeyboardInterrupt):
-                environment = os.environ | {"GENRE_ASSETS_FMA_SITE": base}
-                return subprocess.run(command, env=environment).returncode  # noqa: S603
-            return 130
+            return _run_beside(base, command)
         threading.Event().wait()
     return 0
+
+
+def _run_beside(site: str, command: list[str]) -> int:
+    """Run a command that finds the site, and end it when this program is ended."""
+    try:
+        running = subprocess.Popen(command, env=os.environ | {"GENRE_ASSETS_FMA_SITE": site})  # noqa: S603
+    except OSError as error:
+        raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
+    signal.signal(signal.SIGTERM, lambda *_: running.terminate())
+    while True:
+        # Ctrl-C reaches the command too, which ends in its own way.
+        with contextlib.suppress(KeyboardInterrupt):
+            return running.wait()
 
 
 def _take_down(options: argparse.Namespace) -> int:
@@ -217,27 +236,33 @@ def _take_down(options: argparse.Namespace) -> int:
 
 
 def _attribution(options: argparse.Namespace) -> int:
-    from genre_assets.lake.schemas import TRACKS
+    from genre_assets.lake.schemas import AUDIO, TRACKS
     from genre_assets.sources.attribution import write_attribution
 
-    tracks = _existing_lake().read(TRACKS)
-    write_attribution(tracks, tracks["track_id"].to_pylist(), options.file)
-    _say(f"{counted(tracks.num_rows, 'track')} credited in {options.file}")
+    if options.file.suffix != ".csv" or not options.file.absolute().parent.is_dir():
+        raise UserError(f"{options.file} cannot be written: name a .csv file in a folder there is.")
+    lake = _existing_lake()
+    held = lake.read(AUDIO, columns=["track_id", "status"])
+    sound = [row["track_id"] for row in held.to_pylist() if row["status"] == "ok"]
+    write_attribution(lake.read(TRACKS), sound, options.file)
+    _say(f"{counted(len(sound), 'track')} credited in {options.file}")
     return 0
 
 
 def _query(options: argparse.Namespace) -> int:
     import duckdb
 
+    from genre_assets.answers import MOST_ROWS_SHOWN, print_rows
     from genre_assets.lake.views import connect, refresh_views
 
     lake = _existing_lake()
     refresh_views(lake)
     with connect(lake) as connection:
         try:
-            answer = connection.sql(options.sql)
-            if answer is not None:
-                answer.show(max_rows=1000, max_col_width=200)
+            answer = connection.execute(options.sql)
+            columns = [column[0] for column in answer.description or ()]
+            if columns:
+                print_rows(columns, answer.fetchmany(MOST_ROWS_SHOWN + 1))
         except duckdb.Error as error:
             raise UserError(f"The query cannot be answered: {error}") from error
     return 0

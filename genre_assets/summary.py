@@ -1,5 +1,6 @@
 """What a run of the main job did, summed up for the terminal."""
 
+import re
 import sys
 import time
 from collections import Counter
@@ -80,10 +81,11 @@ def _print_failed_files(console: Console, lake: Lake) -> None:
     grid.columns[-1].overflow = "fold"
     for table in (AUDIO, ID3_TAGS, FEATURE_FAILURES):
         rows = lake.read(table, columns=["status", "reason"]).to_pylist()
-        kinds = Counter(row["status"] for row in rows if row["status"] != "ok")
-        examples = {row["status"]: row["reason"] for row in reversed(rows)}
+        kinds = Counter(_kind(row) for row in rows if row["status"] != "ok")
+        examples = {_kind(row): row for row in reversed(rows) if row["status"] != "ok"}
         for kind, count in kinds.most_common():
-            grid.add_row(table.name, kind, f"{count:,}", examples[kind])
+            example = examples[kind]
+            grid.add_row(table.name, example["status"], f"{count:,}", example["reason"])
     rejected = lake.read(REJECTED_ROWS).to_pylist()
     for source, count in Counter(row["source"] for row in rejected).items():
         first = next(row for row in rejected if row["source"] == source)
@@ -92,6 +94,12 @@ def _print_failed_files(console: Console, lake: Lake) -> None:
         )
     if grid.rows:
         console.print(grid)
+
+
+def _kind(row: dict) -> tuple[str, str]:
+    """What failed in the same way: missing files are told apart by why they are missing."""
+    reason = row["reason"] or ""
+    return row["status"], re.split(r"[:,.]", reason)[0] if row["status"] == "missing" else ""
 
 
 def _print_scores(console: Console, lake: Lake, task: str) -> None:

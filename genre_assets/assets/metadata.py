@@ -25,7 +25,11 @@ GROUP = "metadata"
 def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
     """The audio file of each track: content address, format, length, or a named failure."""
     from genre_assets.audio.probe import probe_shard
-    from genre_assets.sources.fma_site.downloads import missing_reasons, stored_paths
+    from genre_assets.sources.fma_site.downloads import (
+        missing_reasons,
+        stored_paths,
+        without_damaged,
+    )
     from genre_assets.takedowns import taken_down
 
     with lake.open() as opened, workers.open() as pool:
@@ -38,6 +42,7 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
             with opened.lock(AUDIO, shard):
                 previous = opened.read(AUDIO, [shard])
                 rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
+                rows = without_damaged(rows, store)
                 opened.write(AUDIO, rows, shard)
             context.add_asset_metadata(
                 account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard

@@ -38,6 +38,7 @@ class Site:
     def __post_init__(self):
         try:
             parts = urlsplit(self.base)
+            _ = parts.port  # raises where it is none
         except ValueError:
             parts = urlsplit("")
         known = parts.hostname in LOOPBACK or parts.netloc in (SITE_HOST, f"www.{SITE_HOST}")

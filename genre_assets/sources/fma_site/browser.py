@@ -251,8 +251,9 @@ class Browser:
                     self.restarts += 1
                     self._log(f"The browser is restarted: {lost}")
                 error = BrowserFailed(
-                    f"The browser was lost {TRIES_PER_PAGE} times over {url}, at last because of: "
-                    f"{lost}"
+                    f"The browser was lost {TRIES_PER_PAGE} times over {url}: see whether "
+                    f"{self._chromium.binary} and {self._chromium.driver} run and belong together "
+                    f"({' '.join(str(lost).split())[:200]})."
                 )
         assert error is not None
         raise error

@@ -23,10 +23,10 @@ from urllib.parse import urlsplit
 import pyarrow as pa
 
 from genre_assets.audio.probe import LIMIT_S, Probe, probe
-from genre_assets.audio.status import AudioError
+from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import FETCHES, TRACKS
+from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.lake.tables import Journal
 from genre_assets.progress import Log, Progress, counted, silent
@@ -162,6 +162,27 @@ def missing_reasons(tracks: pa.Table, fetches: pa.Table, store: Store) -> dict[s
         for row in tracks.to_pylist()
         if row["source"] == SOURCE and not _stored(row, past, store)
     }
+
+
+def without_damaged(audio: pa.Table, store: Store) -> pa.Table:
+    """Take files out of the store that are no longer what they were, to be downloaded again.
+
+    Args:
+        audio: Rows of ``audio``.
+        store: Holds the files, each under the hash that it had when it came.
+
+    Returns:
+        The same rows; those of damaged files say that their file is missing, and why.
+    """
+    rows = audio.to_pylist()
+    for row in rows:
+        path = Path(row["path"]) if row["path"] and row["sha256"] else None
+        if path and path.is_relative_to(store.root / "files") and path.stem != row["sha256"]:
+            store.remove(path.stem)
+            row |= dict.fromkeys(set(row) - {"track_id", "path", "probe_version"})
+            row["status"] = str(Status.MISSING)
+            row["reason"] = f"{path} was damaged and taken out: the next run downloads it again."
+    return AUDIO.of_rows(rows)
 
 
 @dataclass(frozen=True)

@@ -28,6 +28,7 @@ from genre_assets.sources.fma_site.downloads import (
     download_shard,
     missing_reasons,
     stored_paths,
+    without_damaged,
 )
 from genre_assets.sources.fma_site.transfer import Access
 from genre_assets_tests.audio.clips import write
@@ -484,3 +485,27 @@ def test_a_run_killed_in_mid_download_is_finished_by_the_next_one(refresh, serve
     rows = refresh.lake.read(FETCHES).to_pylist()
     assert outcomes(rows) == ["ok"] * 3
     assert sum(row["bytes"] for row in rows) == sum(map(len, clips)) - cut
+
+
+def test_a_stored_file_that_was_damaged_is_taken_out_and_downloaded_again(refresh, server, clips):
+    (row,) = refresh(track(0))
+    path = refresh.store.find(row["sha256"])
+    whole = {"track_id": row["track_id"], "path": str(path), "sha256": row["sha256"]}
+    audio = AUDIO.of_rows([whole | {"status": "ok"}])
+    assert without_damaged(audio, refresh.store).equals(audio)
+
+    path.write_bytes(b"not what it was")
+    damaged = AUDIO.of_rows([whole | {"sha256": "0" * 64, "status": "not_audio"}])
+    (told,) = without_damaged(damaged, refresh.store).to_pylist()
+    assert (told["status"], told["sha256"]) == ("missing", None)
+    assert "was damaged" in told["reason"]
+    assert outcomes(refresh(track(0))) == ["ok"]
+    assert refresh.store.find(row["sha256"]).read_bytes() == clips[0]
+
+
+def test_a_damaged_file_of_ones_own_is_left_alone(tmp_path):
+    own = tmp_path / "song.mp3"
+    own.write_bytes(b"mine")
+    audio = AUDIO.of_rows([{"track_id": "folder:a", "path": str(own), "sha256": "1" * 64}])
+    assert without_damaged(audio, Store(tmp_path / "lake")).equals(audio)
+    assert own.exists()
