@@ -88,7 +88,10 @@ class _Run:
         from genre_assets.definitions import defs
 
         self._job = dg.Definitions(
-            assets=defs.assets, resources=defs.resources, loggers={"console": one_line_console}
+            assets=defs.assets,
+            asset_checks=defs.asset_checks,
+            resources=defs.resources,
+            loggers={"console": one_line_console},
         ).resolve_implicit_global_asset_job_def()
         self._instance = instance
         self._outcome = outcome

@@ -8,7 +8,15 @@ from pathlib import Path
 import genre_assets
 
 PACKAGE = Path(genre_assets.__file__).parent
-DAGSTER_LAYER = {"assets", "automation", "console", "definitions", "pipeline", "resources"}
+DAGSTER_LAYER = {
+    "assets",
+    "automation",
+    "checks",
+    "console",
+    "definitions",
+    "pipeline",
+    "resources",
+}
 HEAVY = {"tensorflow", "librosa", "sklearn", "selenium", "matplotlib", "numba", "scipy", "av"}
 
 

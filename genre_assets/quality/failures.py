@@ -1,0 +1,164 @@
+"""What failed and why: shares by reason, and the standing list of all that is broken."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genre_assets.audio.status import Status
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    FETCHES,
+    ID3_TAGS,
+    REJECTED_ROWS,
+    Table,
+)
+from genre_assets.lake.tables import Lake
+from genre_assets.progress import counted
+from genre_assets.quality.verdict import Verdict, listed, share, some
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
+
+MOST_FAILING = 0.10
+"""Share of the tracks of a shard that may fail for one reason before somebody should look."""
+
+ENOUGH_FAILING = 5
+"""Tracks from which on such a share means anything."""
+
+MOST_REASONS = 25
+"""Reasons that the standing list shows."""
+
+_NO_FAILURE = {
+    FETCHES.name: ("ok", "no_licence", "licence_excluded", "taken_down"),
+    # Whose file is not there is told by the fetches, or by the source itself.
+    AUDIO.name: (Status.OK, Status.MISSING),
+    ID3_TAGS.name: (Status.OK, Status.MISSING, Status.NO_TAGS),
+    FEATURE_FAILURES.name: (Status.OK,),
+}
+"""What became of a track that is no failure of this step."""
+
+_KIND = {FETCHES.name: "outcome"}
+_WHAT_IS_TRIED = {FEATURE_FAILURES.name: AUDIO}
+
+
+@dataclass(frozen=True)
+class _Failure:
+    table: str
+    kind: str
+    subject: str
+    reason: str
+
+
+def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
+    """Check that no reason makes more than a small share of the tracks of a shard fail.
+
+    Args:
+        lake: The lake.
+        table: ``fetches``, ``audio``, ``id3_tags`` or ``feature_failures``.
+        partition: The shard.
+    """
+    tried = _tried(lake, table, partition)
+    failures = list(_failures(lake, table, [partition]))
+    kinds = _by_kind(failures)
+    limit = max(MOST_FAILING * tried, ENOUGH_FAILING - 1)
+    many = {kind: found for kind, found in kinds.items() if len(found) > limit}
+    told = [f"{kind} {share(len(found), tried)}" for (_, kind), found in many.items()]
+    usual = listed(f"{len(found):,} {kind}" for (_, kind), found in kinds.items())
+    return Verdict(
+        passed=not many,
+        sentence=f"{counted(tried, 'track')} tried in {partition}: "
+        + (
+            f"more than {MOST_FAILING:.0%} failed alike, {listed(told)}.".replace("%", " %", 1)
+            if many
+            else f"failures are few ({usual or 'none'})."
+        ),
+        counts={"tried": tried, "failed": len(failures)}
+        | {kind: len(found) for (_, kind), found in kinds.items()},
+        examples=some(
+            {"track_id": failure.subject, "failed": kind, "reason": failure.reason}
+            for (_, kind), found in (many or kinds).items()
+            for failure in found
+        ),
+        warning=True,
+    )
+
+
+def nothing_failed(lake: Lake) -> Verdict:
+    """List everything in the lake that failed, the most frequent reasons first.
+
+    Args:
+        lake: The lake.
+    """
+    failures = [
+        failure
+        for table in (REJECTED_ROWS, FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES)
+        for failure in _failures(lake, table, lake.partitions(table))
+    ]
+    kinds = _by_kind(failures)
+    told = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
+    return Verdict(
+        passed=not failures,
+        sentence=f"{counted(len(failures), 'failure')} in the lake: {told}."
+        if failures
+        else "Nothing in the lake failed.",
+        counts={"failures": len(failures), "reasons": len(kinds)},
+        examples=[
+            {
+                "table": table,
+                "failed": kind,
+                "count": len(found),
+                "example": found[0].subject,
+                "reason": found[0].reason,
+            }
+            for (table, kind), found in list(kinds.items())[:MOST_REASONS]
+        ],
+        warning=True,
+    )
+
+
+def _tried(lake: Lake, table: Table, partition: str) -> int:
+    if table is FETCHES:
+        return len(set(lake.read(FETCHES, [partition], ["track_id"])["track_id"].to_pylist()))
+    rows = lake.read(_WHAT_IS_TRIED.get(table.name, table), [partition], ["status"])
+    there = rows.filter(pc.field("status") != Status.MISSING)
+    if table is FEATURE_FAILURES:
+        there = there.filter(pc.field("status") == Status.OK)
+    return there.num_rows
+
+
+def _failures(lake: Lake, table: Table, partitions: list) -> Iterator[_Failure]:
+    if table is REJECTED_ROWS:
+        for row in lake.read(table, partitions).to_pylist():
+            yield _Failure(table.name, "rejected", f"{row['origin']} {row['place']}", row["reason"])
+        return
+    kind = _KIND.get(table.name, "status")
+    columns = ["track_id", kind, "reason"] + (["fetched_at"] if table is FETCHES else [])
+    for partition in partitions:
+        rows = lake.read(table, [partition], columns)
+        if table is FETCHES:
+            rows = _last_tries(rows)
+        expected = pa.array([str(name) for name in _NO_FAILURE[table.name]])
+        broken = rows.filter(pc.invert(pc.is_in(rows[kind], value_set=expected)))
+        for row in broken.to_pylist():
+            named = row[kind] or "without a name"
+            yield _Failure(table.name, named, row["track_id"], row["reason"] or "no reason given")
+
+
+def _last_tries(rows: pa.Table) -> pa.Table:
+    newest_first = rows.sort_by([("track_id", "ascending"), ("fetched_at", "descending")])
+    seen, last = set(), []
+    for place, track_id in enumerate(newest_first["track_id"].to_pylist()):
+        if track_id not in seen:
+            seen.add(track_id)
+            last.append(place)
+    return newest_first.take(pa.array(last, pa.int64()))
+
+
+def _by_kind(failures: list[_Failure]) -> dict[tuple[str, str], list[_Failure]]:
+    kinds: dict[tuple[str, str], list[_Failure]] = {}
+    for failure in failures:
+        kinds.setdefault((failure.table, failure.kind), []).append(failure)
+    return dict(sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0])))
