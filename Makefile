@@ -49,8 +49,9 @@ browser:
 run: setup
 	$(BIN)/genre-assets run $(if $(SOURCE),--source $(SOURCE)) $(if $(TASK),--task $(TASK)) $(if $(MODELS),--models $(MODELS)) $(if $(SWEEP),--sweep $(SWEEP))
 
+# Two at a time: much of a test run waits for browsers and servers.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist loadfile
 
 # Without a site of your own the demo site is started, and ends with the UI.
 dev: setup
