@@ -103,6 +103,36 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     demo.set_defaults(command=_serve_demo_site)
 
+    plan = commands.add_parser(
+        "plan",
+        help="say what a run would do, why and how long it takes, without doing it",
+        description="Say what a run would do with the lake as it stands, for each asset and shard: "
+        "what is new or changed, what another version of the code made, what failed and is worth "
+        "another try, and how long that takes by the rates of earlier runs. Nothing is run, asked "
+        "for or written.",
+    )
+    plan.add_argument(
+        "--asset", metavar="NAME", help="tell of this one only, and of all its partitions"
+    )
+    plan.add_argument("--json", action="store_true", help="for programs")
+    plan.set_defaults(command=_plan)
+
+    retry = commands.add_parser(
+        "retry",
+        help="let the next run try again what failed",
+        description="Mark failures so that the next run tries them again: all of them, or those "
+        "that the options name. Without this a file that failed is tried again when it or the "
+        "version of the code changes.",
+    )
+    retry.add_argument("--status", metavar="KIND", help="kind of failure, such as undecodable")
+    retry.add_argument("--track", metavar="ID", help="a track_id such as fma_site:1234")
+    retry.add_argument(
+        "--table",
+        choices=("fetches", "audio", "id3_tags", "feature_failures"),
+        help="where it failed (default: everywhere)",
+    )
+    retry.set_defaults(command=_retry)
+
     takedown = commands.add_parser(
         "take-down",
         help="remove a track or an artist with everything derived from it, for good",
@@ -221,6 +251,26 @@ def _run_beside(site: str, command: list[str]) -> int:
         # Ctrl-C reaches the command too, which ends in its own way.
         with contextlib.suppress(KeyboardInterrupt):
             return running.wait()
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from genre_assets.plan import plan_of
+    from genre_assets.plan_view import as_json, print_plan
+
+    settings = read_settings()
+    plan = plan_of(_existing_lake(), settings.fma_site, settings.excluded_licences, options.asset)
+    if options.json:
+        _say(as_json(plan))
+    else:
+        print_plan(plan, in_full=options.asset is not None)
+    return 0
+
+
+def _retry(options: argparse.Namespace) -> int:
+    from genre_assets.quarantine import ask_again
+
+    _say(str(ask_again(_existing_lake(), options.table, options.status, options.track)))
+    return 0
 
 
 def _take_down(options: argparse.Namespace) -> int:

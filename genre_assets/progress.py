@@ -54,11 +54,12 @@ class Progress:
         left = (self._total - self.done) / rate if rate else float("inf")
         failed = f", {self.failed} failed" if self.failed else ""
         tells = _ENOUGH_TO_TELL <= self.done < self._total
-        rest = f", {_duration(left)} left" if tells else ""
+        rest = f", {duration(left)} left" if tells else ""
         return f"{self.done} of {self._total} {self._noun}{failed}, {rate:.1f}/s{rest}"
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Seconds in words, such as ``2 min 5 s``."""
     if seconds == float("inf"):
         return "unknown time"
     minutes, seconds = divmod(round(seconds), 60)

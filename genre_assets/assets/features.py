@@ -23,6 +23,7 @@ from genre_assets.lake.schemas import (
     Table,
 )
 from genre_assets.progress import counted
+from genre_assets.rates import record_rate
 from genre_assets.resources import FmaDataset, LakeResource, Workers
 
 GROUP = "features"
@@ -64,6 +65,7 @@ def summary_features(
                 opened.write(FEATURE_FAILURES, failed, shard)
                 journal.clear()
                 failure_journal.clear()
+            record_rate(opened, SUMMARY_FEATURES.name, *pool.work_done())
             context.add_asset_metadata(
                 account.metadata(files.num_rows, features, failures(failed)), partition_key=shard
             )

@@ -29,6 +29,7 @@ from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, 
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
+from genre_assets.rates import record_rate
 from genre_assets.resources import (
     FmaDataset,
     FmaSite,
@@ -219,6 +220,8 @@ def fetches(
                 elif previous.num_rows == 0:
                     opened.write(FETCHES, rows, shard)
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
+            asked = tried.filter(pc.field("attempts") > 0).num_rows
+            record_rate(opened, FETCHES.name, asked, account.seconds)
             context.add_asset_metadata(
                 account.metadata(
                     listed.num_rows,

@@ -67,6 +67,11 @@ class Account:
     def __init__(self):
         self._started = time.monotonic()
 
+    @property
+    def seconds(self) -> float:
+        """Seconds since it was opened."""
+        return time.monotonic() - self._started
+
     def metadata(
         self, rows_in: int, rows: pa.Table, failed: Mapping[str, int] | None = None, **more
     ) -> dict:
@@ -78,7 +83,7 @@ class Account:
             failed: Rows that failed, by named reason.
             **more: Further entries, taken as they are.
         """
-        seconds = time.monotonic() - self._started
+        seconds = self.seconds
         failed = {name: failed[name] for name in sorted(failed)} if failed else {}
         return {
             "rows_in": rows_in,

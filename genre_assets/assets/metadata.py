@@ -8,6 +8,7 @@ from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.automation import shards, stale
 from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
 from genre_assets.lake.store import Store
+from genre_assets.rates import record_rate
 from genre_assets.resources import LakeResource, LicencePolicy, Workers
 from genre_assets.tags.reading import READER_VERSION
 
@@ -44,6 +45,7 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
                 rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
                 rows = without_damaged(rows, store)
                 opened.write(AUDIO, rows, shard)
+            record_rate(opened, AUDIO.name, *pool.work_done())
             context.add_asset_metadata(
                 account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard
             )
@@ -69,6 +71,7 @@ def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Wor
                 previous = opened.read(ID3_TAGS, [shard])
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)
+            record_rate(opened, ID3_TAGS.name, *pool.work_done())
             context.add_asset_metadata(
                 account.metadata(files.num_rows, rows, failures(rows)), partition_key=shard
             )

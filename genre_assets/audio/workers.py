@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -48,6 +49,7 @@ class WorkerPool:
         self._workers = workers
         self._warm_up = warm_up
         self._pool: ProcessPool | None = None
+        self._items, self._seconds = 0, 0.0
 
     def __enter__(self) -> "WorkerPool":
         return self
@@ -61,6 +63,12 @@ class WorkerPool:
             self._pool.stop()
             self._pool.join()
             self._pool = None
+
+    def work_done(self) -> tuple[int, float]:
+        """Items that were finished since this was last asked, and the seconds that they took."""
+        done = self._items, self._seconds
+        self._items, self._seconds = 0, 0.0
+        return done
 
     def run(
         self,
@@ -87,6 +95,7 @@ class WorkerPool:
             :class:`~genre_assets.audio.status.AudioError` that the function raised, or one with
             status ``timed_out``, ``worker_died`` or ``failed``.
         """
+        started = time.monotonic()
         waiting = iter(items)
         running: dict[Future, tuple[Item, bool]] = {}
         retried: list[Item] = []
@@ -106,6 +115,7 @@ class WorkerPool:
                 for future in done:
                     if not isinstance(future.exception(), BrokenProcessPool):
                         item, _ = running.pop(future)
+                        self._items += 1
                         yield item, _result(future, name(item), limit_s)
                 if broken:
                     self.close()
@@ -116,6 +126,7 @@ class WorkerPool:
                             retried.append(item)
                     running.clear()
         finally:
+            self._seconds += time.monotonic() - started
             if running:
                 self.close()
 

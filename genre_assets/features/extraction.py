@@ -2,22 +2,25 @@
 
 A track's features are known by the SHA-256 of its file and the version of the extractor, so only
 what is new is computed, the same bytes once however many tracks hold them, and a run that was
-killed goes on from its journal.
+killed goes on from its journal. What was under way when it was killed comes last: a clip that
+takes a run down with it keeps no other one from being analysed.
 
 Light: importing this module imports nothing heavier than Arrow and NumPy; the workers import
 librosa.
 """
 
 import contextlib
-import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
+from genre_assets.due import Need, first_that_holds, is_due, with_journal
 from genre_assets.features.summary import (
     COLUMNS,
     EXTRACTOR_VERSION,
@@ -25,11 +28,11 @@ from genre_assets.features.summary import (
     extract,
 )
 from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
-from genre_assets.lake.tables import Journal
+from genre_assets.lake.tables import Batches, Journal
 from genre_assets.progress import Log, Progress, silent
 
-JOURNAL_EVERY_S = 5.0
-"""Seconds between two batches of finished tracks in the journal: what a killed run loses."""
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
 
 LIMIT_S = 60.0
 LIMIT_PER_AUDIO_SECOND = 0.5
@@ -96,16 +99,54 @@ def extract_shard(
         Rows of ``summary_features`` and of ``feature_failures``, each sorted by ``track_id``;
         every track whose audio is ok stands in exactly one of them.
     """
-    clips = _usable_clips(audio)
-    features = _current(previous, journal)
-    failures = _failures_by_content(_current(previous_failures, failure_journal))
-    settled = {sha256 for sha256, row in failures.items() if row["status"] not in WORTH_ANOTHER_TRY}
-    unknown = _one_of_each_content(clips, without=settled.union(features["sha256"].to_pylist()))
-    if unknown:
+    features = with_journal(previous, journal)
+    failures = with_journal(previous_failures, failure_journal)
+    due = audio.filter(is_due(needs(audio, features, failures)))
+    if due.num_rows:
+        unknown = _one_of_each_content(_usable_clips(due))
+        begun = journal.begun()
+        unknown.sort(key=lambda clip: begun[clip.sha256])
         _extract_into_journals(unknown, journal, failure_journal, workers, log)
-        features = _current(previous, journal)
-        failures = _failures_by_content(_current(previous_failures, failure_journal))
-    return _rows_of(clips, features, failures)
+        features = with_journal(previous, journal)
+        failures = with_journal(previous_failures, failure_journal)
+    return _rows_of(
+        _usable_clips(audio), _current(features), _failures_by_content(_current(failures))
+    )
+
+
+def needs(audio: pa.Table, features: pa.Table, failures: pa.Table) -> pa.ChunkedArray:
+    """Say what the features of each track need.
+
+    Args:
+        audio: Rows of ``audio``; id, SHA-256 and status are read.
+        features: Rows of ``summary_features`` as they stand, with those of the journal; id,
+            SHA-256 and version are read.
+        failures: Rows of ``feature_failures`` likewise; the status is read, too.
+
+    Returns:
+        For each track a :class:`~genre_assets.due.Need`; the same bytes are analysed once.
+    """
+    content = audio["sha256"]
+    met = _failures_by_content(_current(failures))
+    settled = [sha256 for sha256, row in met.items() if row["status"] not in WORTH_ANOTHER_TRY]
+    asked = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
+    of_track = [*features["track_id"].chunks, *failures["track_id"].chunks]
+    of_content = [*features["sha256"].chunks, *failures["sha256"].chunks]
+    return first_that_holds(
+        (Need.NOTHING, pc.not_equal(audio["status"], Status.OK)),
+        (Need.NOTHING, _in(content, _current(features)["sha256"].chunks)),
+        (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
+        (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
+        (Need.ASKED, _in(content, asked.chunks)),
+        (Need.VERSION, _in(content, of_content)),
+        (Need.CHANGED, _in(audio["track_id"], of_track)),
+        otherwise=Need.NEW,
+    )
+
+
+def _in(values: pa.ChunkedArray, chunks: list[pa.Array]) -> pa.ChunkedArray:
+    wanted = pa.chunked_array(chunks, pa.string()).combine_chunks()
+    return pc.is_in(values, value_set=wanted)
 
 
 def _usable_clips(audio: pa.Table) -> list[Clip]:
@@ -123,10 +164,8 @@ def _usable_clips(audio: pa.Table) -> list[Clip]:
     ]
 
 
-def _current(table: pa.Table, journal: Journal) -> pa.Table:
-    rows = pa.concat_tables([table, journal.read()])
-    versions = rows["extractor_version"].to_pylist()
-    return rows.filter(pa.array([v == EXTRACTOR_VERSION for v in versions], pa.bool_()))
+def _current(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.field("extractor_version") == EXTRACTOR_VERSION)
 
 
 def _failures_by_content(failures: pa.Table) -> dict[str, dict]:
@@ -134,11 +173,10 @@ def _failures_by_content(failures: pa.Table) -> dict[str, dict]:
     return {row["sha256"]: row for row in failures.to_pylist()}
 
 
-def _one_of_each_content(clips: list[Clip], without: set[str]) -> list[Clip]:
-    unknown = [clip for clip in clips if clip.sha256 not in without]
+def _one_of_each_content(clips: list[Clip]) -> list[Clip]:
     # The file of a track that is gone may be, too, while a copy of it is still there.
-    unknown.sort(key=lambda clip: (not clip.is_as_probed(), clip.track_id), reverse=True)
-    first = {clip.sha256: clip for clip in unknown}
+    clips = sorted(clips, key=lambda c: (not c.is_as_probed(), c.track_id), reverse=True)
+    first = {clip.sha256: clip for clip in clips}
     return sorted(first.values(), key=lambda clip: clip.track_id)
 
 
@@ -149,15 +187,30 @@ def _extract_into_journals(
     progress = Progress("clips analysed", len(clips), log)
     results = workers.run(
         _extract,
-        clips,
+        _noted(clips, journal),
         limit_s=LIMIT_S + LIMIT_PER_AUDIO_SECOND * longest_s,
         name=lambda clip: str(clip.path),
     )
-    finished = _Finished(journal, failure_journal)
+
+    def keep(finished: list[tuple[Clip, np.ndarray | AudioError]]) -> None:
+        failed = [(clip, error) for clip, error in finished if isinstance(error, AudioError)]
+        analysed = [(clip, found) for clip, found in finished if isinstance(found, np.ndarray)]
+        journal.append(_feature_rows(analysed))
+        failure_journal.append(
+            FEATURE_FAILURES.of_rows([_failure_row(c, e.status, e.reason) for c, e in failed])
+        )
+
+    finished = Batches(keep)
     with contextlib.closing(finished), contextlib.closing(results):
         for clip, result in results:
-            finished.add(clip, result)
+            finished.add((clip, result))
             progress.count(failed=isinstance(result, AudioError))
+
+
+def _noted(clips: list[Clip], journal: Journal) -> Iterator[Clip]:
+    for clip in clips:
+        journal.begin(clip.sha256)
+        yield clip
 
 
 def _extract(clip: Clip) -> np.ndarray:
@@ -166,33 +219,6 @@ def _extract(clip: Clip) -> np.ndarray:
             Status.FAILED, f"{clip.path} changed after it was probed: refresh the audio first."
         )
     return extract(clip.path)
-
-
-class _Finished:
-    """Brings finished clips to the journals, every few seconds and when it is closed."""
-
-    def __init__(self, journal: Journal, failure_journal: Journal):
-        self._journal = journal
-        self._failure_journal = failure_journal
-        self._forget()
-
-    def add(self, clip: Clip, result: np.ndarray | AudioError) -> None:
-        if isinstance(result, AudioError):
-            self._failures.append(_failure_row(clip, result.status, result.reason))
-        else:
-            self._features.append((clip, result))
-        if time.monotonic() - self._since >= JOURNAL_EVERY_S:
-            self.close()
-
-    def close(self) -> None:
-        self._journal.append(_feature_rows(self._features))
-        self._failure_journal.append(FEATURE_FAILURES.of_rows(self._failures))
-        self._forget()
-
-    def _forget(self) -> None:
-        self._features: list[tuple[Clip, np.ndarray]] = []
-        self._failures: list[dict] = []
-        self._since = time.monotonic()
 
 
 def _feature_rows(features: list[tuple[Clip, np.ndarray]]) -> pa.Table:

@@ -51,6 +51,7 @@ _STATUS = (
     ("status", pa.string(), "ok, or the named kind of failure"),
     ("reason", pa.string(), "why it failed, in one sentence; null when ok"),
 )
+_OR_ASKED = ", null once another try was asked for"
 _TRACK_ID = ("track_id", pa.string(), "source:source_track_id")
 
 TRACKS = Table(
@@ -205,7 +206,7 @@ AUDIO = Table(
         ("channels", pa.int64(), "number of channels"),
         ("duration_s", pa.float64(), "seconds of audio in the file"),
         *_STATUS,
-        ("probe_version", pa.int64(), "version of the code that probed the file"),
+        ("probe_version", pa.int64(), "version of the code that probed the file" + _OR_ASKED),
     ),
     ("track_id",),
     "shard",
@@ -227,7 +228,7 @@ ID3_TAGS = Table(
         ("bitrate", pa.int64(), "bits a second of the audio stream"),
         ("encoder", pa.string(), "encoder or encoding settings in the tags"),
         *_STATUS,
-        ("reader_version", pa.int64(), "version of the code that read the tags"),
+        ("reader_version", pa.int64(), "version of the code that read the tags" + _OR_ASKED),
     ),
     ("track_id",),
     "shard",
@@ -274,7 +275,7 @@ FEATURE_FAILURES = Table(
     _schema(
         _TRACK_ID,
         ("sha256", pa.string(), "content address of the audio that was analysed"),
-        ("extractor_version", pa.int64(), "version of the extractor"),
+        ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
         *_STATUS,
     ),
     ("track_id",),
@@ -407,6 +408,19 @@ CHAMPIONS = Table(
     "The best model of a task.",
 )
 
+RATES = Table(
+    "rates",
+    _schema(
+        ("asset", pa.string(), "name of the asset"),
+        ("items", pa.float64(), "items that were worked on, older ones counted less"),
+        ("seconds", pa.float64(), "seconds that they took, counted likewise"),
+        ("measured_at", TIME, "when it was last measured"),
+    ),
+    ("asset",),
+    None,
+    "How fast the work of one asset went on this machine.",
+)
+
 TABLES = {
     table.name: table
     for table in (
@@ -430,5 +444,6 @@ TABLES = {
         LEAKY_PREDICTIONS,
         SCORES,
         CHAMPIONS,
+        RATES,
     )
 }

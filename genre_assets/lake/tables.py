@@ -7,12 +7,15 @@ it stays for a day, so that whoever is reading it can finish: DuckDB opens a fil
 query, and a file replaced under its name would give it half of each.
 """
 
+import contextlib
 import os
 import time
 import uuid
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -20,8 +23,17 @@ from filelock import FileLock
 
 from genre_assets.lake.schemas import Table
 
+Item = TypeVar("Item")
+
 SUPERSEDED_FILES_STAY_S = 24 * 3600.0
 """Seconds that a file stays after a newer version took its place."""
+
+JOURNAL_EVERY_S = 0.25
+"""Seconds between two batches of finished work in a journal: what a killed run loses. A batch of
+features takes some 10 ms, and a clip of 30 s some 700, so that mostly each is kept at once."""
+
+MOST_JOURNAL_FILES = 50
+"""Files of a journal before they are merged into one: each takes a moment to open."""
 
 
 class Lake:
@@ -86,15 +98,11 @@ class Lake:
 
     def files(self, table: Table) -> list[Path]:
         """Paths of all files that are partitions of a table, in the order of their keys."""
-        paths = (self.path(table, key) for key in self.partitions(table))
-        return [path for path in paths if path is not None]
+        return [versions[-1] for _, versions in self._versions(table)]
 
     def partitions(self, table: Table) -> list[str | None]:
         """Keys of the partitions of a table that have a file; [None] for one not partitioned."""
-        if table.partitioned_by is None:
-            return [None] if self.path(table) else []
-        folders = sorted((self.root / table.name).glob(f"{table.partitioned_by}=*"))
-        return [f.name.partition("=")[2] for f in folders if any(f.glob("*.parquet"))]
+        return [key for key, _ in self._versions(table)]
 
     def lock(self, table: Table, partition: str | None = None) -> FileLock:
         """A lock on a partition, for whoever writes what depends on what it read there."""
@@ -103,13 +111,26 @@ class Lake:
         return FileLock(folder / f"{table.name}.{partition or 'all'}.lock")
 
     def remove_superseded_files(self, table: Table) -> None:
-        """Delete the files of a table that a newer version replaced long ago."""
+        """Delete the files of a table that a newer version replaced, or a kill left, long ago."""
         oldest_to_keep = time.time() - SUPERSEDED_FILES_STAY_S
-        for key in self.partitions(table):
-            versions = sorted(self._folder(table, key).glob("*.parquet"))
+        for _, versions in self._versions(table):
             for path, successor in pairwise(versions):
                 if successor.stat().st_mtime < oldest_to_keep:
                     path.unlink(missing_ok=True)
+        for path in (self.root / table.name).glob("*/.*.tmp"):
+            # Its writer may be alive and about to rename it.
+            with contextlib.suppress(FileNotFoundError):
+                if path.stat().st_mtime < oldest_to_keep:
+                    path.unlink()
+
+    def _versions(self, table: Table) -> list[tuple[str | None, list[Path]]]:
+        """The files of each partition that has one, oldest first, in the order of their keys."""
+        if table.partitioned_by is None:
+            folders = [self._folder(table, None)]
+        else:
+            folders = sorted((self.root / table.name).glob(f"{table.partitioned_by}=*"))
+        found = ((f.name.partition("=")[2] or None, sorted(f.glob("*.parquet"))) for f in folders)
+        return [(key, versions) for key, versions in found if versions]
 
     def _folder(self, table: Table, partition: str | None) -> Path:
         if table.partitioned_by is None:
@@ -126,8 +147,9 @@ class Lake:
 class Journal:
     """Finished rows of a partition whose computation still goes on.
 
-    A long computation appends what it finished every few seconds; when it dies, the next run
-    reads the journal and goes on from there. Views never see it.
+    A long computation appends what it finished every moment; when it dies, the next run reads the
+    journal and goes on from there. Views never see it. Whoever appends holds the lock of the
+    partition, or is otherwise alone.
     """
 
     def __init__(self, folder: Path, table: Table):
@@ -137,26 +159,98 @@ class Journal:
     def append(self, rows: pa.Table) -> None:
         """Keep the rows, durably, until the journal is cleared."""
         if rows.num_rows:
-            write_parquet(rows, self._folder / f"{uuid.uuid4().hex}.parquet")
+            self._write(rows)
+            if len(paths := self._files()) > MOST_JOURNAL_FILES:
+                self._merge(paths)
 
     def read(self) -> pa.Table:
-        """All rows appended so far, oldest first."""
-        paths = sorted(self._folder.glob("*.parquet"), key=lambda path: path.stat().st_mtime_ns)
+        """All rows appended so far, oldest first; a run that died may have left some twice."""
+        return self._rows_of(self._files())
+
+    def begin(self, item: str) -> None:
+        """Note that work on an item begins; the note goes when the journal is cleared."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with self._begun.open("a", encoding="utf-8") as file:
+            file.write(f"{item}\n")
+
+    def begun(self) -> Counter[str]:
+        """How often work on each item was begun."""
+        if not self._begun.exists():
+            return Counter()
+        return Counter(self._begun.read_text(encoding="utf-8").splitlines())
+
+    def clear(self) -> None:
+        """Forget the rows and notes; called once the rows stand in the table."""
+        for path in (*self._files(), *self._folder.glob(".*.tmp"), self._begun):
+            path.unlink(missing_ok=True)
+
+    @property
+    def _begun(self) -> Path:
+        return self._folder / "begun.txt"
+
+    def _files(self) -> list[Path]:
+        return sorted(self._folder.glob("*.parquet"))
+
+    def _rows_of(self, paths: list[Path]) -> pa.Table:
         parts = [_read_as(path, self._table.schema) for path in paths]
         return pa.concat_tables(parts) if parts else self._table.empty()
 
-    def clear(self) -> None:
-        """Forget the rows; called once they stand in the table."""
-        for path in self._folder.glob("*.parquet"):
+    def _merge(self, paths: list[Path]) -> None:
+        # A run that dies before the last of them is deleted leaves rows twice, never none.
+        self._write(self._rows_of(paths))
+        for path in paths:
             path.unlink(missing_ok=True)
 
+    def _write(self, rows: pa.Table) -> None:
+        name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.parquet"
+        write_parquet(rows, self._folder / name, small=False)
 
-def write_parquet(rows: pa.Table, path: Path) -> None:
-    """Write rows to a Parquet file that appears whole or not at all."""
+
+class Batches(Generic[Item]):
+    """Collects finished items, and hands them on every moment and when it is closed.
+
+    Args:
+        hand_on: Takes the items that came since it was last called, such as to append them to a
+            journal; never none.
+    """
+
+    def __init__(self, hand_on: Callable[[list[Item]], None]):
+        self._hand_on = hand_on
+        self._items: list[Item] = []
+        self._since = time.monotonic()
+
+    def add(self, item: Item) -> None:
+        """Take an item."""
+        self._items.append(item)
+        if time.monotonic() - self._since >= JOURNAL_EVERY_S:
+            self.close()
+
+    def close(self) -> None:
+        """Hand on what is left."""
+        if self._items:
+            self._hand_on(self._items)
+        self._items, self._since = [], time.monotonic()
+
+
+def write_parquet(rows: pa.Table, path: Path, *, small: bool = True) -> None:
+    """Write rows to a Parquet file that appears whole or not at all.
+
+    Args:
+        rows: The rows.
+        path: The file.
+        small: Whether to compress and index what is written; a few rows of many columns are
+            written four times as fast without.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        pq.write_table(rows, temporary, compression="zstd")
+        pq.write_table(
+            rows,
+            temporary,
+            compression="zstd" if small else "none",
+            use_dictionary=small,
+            write_statistics=small,
+        )
         rename_durably(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

@@ -62,7 +62,7 @@ def _view_statement(lake: Lake, table: Table) -> str:
 def _schema_file(lake: Lake, table: Table) -> Path:
     """An empty Parquet file of the declared schema, so that a view binds without any rows."""
     path = lake.root / table.name / "schema.parquet"
-    if not path.exists() or not pq.read_schema(path).equals(table.schema, check_metadata=True):
+    if not path.exists() or not pq.read_schema(path).equals(table.schema):
         write_parquet(table.empty(), path)
     return path
 

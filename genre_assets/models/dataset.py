@@ -129,15 +129,37 @@ def fingerprint(members: pa.Table, features: pa.Table) -> str:
         members: Rows of ``task_members`` of one task.
         features: Rows of their feature table; those of other tracks do not count.
     """
-    rows = members.select(TASK_MEMBERS.schema.names).sort_by("track_id").to_pylist()
-    digest = hashlib.sha256(repr([tuple(row.values()) for row in rows]).encode())
-    ours = features.filter(pc.field("track_id").isin(members["track_id"].combine_chunks()))
-    for column in ours.sort_by("track_id").columns:
-        values = column.to_numpy()
-        digest.update(
-            repr(values.tolist()).encode() if values.dtype == object else values.tobytes()
-        )
-    return digest.hexdigest()
+    mark = Fingerprint(members, features["track_id"])
+    mark.add(features)
+    return mark.hexdigest()
+
+
+class Fingerprint:
+    """The same hash for whoever reads some columns of the features at a time.
+
+    Args:
+        members: Rows of ``task_members`` of one task.
+        track_ids: The ids of all rows of the feature table.
+    """
+
+    def __init__(self, members: pa.Table, track_ids: pa.ChunkedArray):
+        rows = members.select(TASK_MEMBERS.schema.names).sort_by("track_id").to_pylist()
+        self._digest = hashlib.sha256(repr([tuple(row.values()) for row in rows]).encode())
+        order = pc.sort_indices(track_ids)
+        ours = pc.is_in(track_ids, value_set=members["track_id"].combine_chunks())
+        self._rows = order.filter(ours.take(order).combine_chunks())
+
+    def add(self, features: pa.Table) -> None:
+        """Take in the next columns of the feature table, in its order."""
+        for column in features.columns:
+            values = column.take(self._rows).to_numpy()
+            self._digest.update(
+                repr(values.tolist()).encode() if values.dtype == object else values.tobytes()
+            )
+
+    def hexdigest(self) -> str:
+        """The hash of what was taken in."""
+        return self._digest.hexdigest()
 
 
 def artist_groups(

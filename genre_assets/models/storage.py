@@ -20,6 +20,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from genre_assets.due import Need
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, Table
 from genre_assets.lake.tables import Lake
@@ -120,7 +121,7 @@ def load_model(folder: Path) -> tuple[Any, dict[str, Any]]:
     """
     import skops.io
 
-    facts = _facts(folder)
+    facts = read_facts(folder)
     path = folder / _MODEL
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES)
@@ -144,7 +145,7 @@ def read_stored(folder: Path) -> StoredModel:
         ModelError: If the folder does not hold them.
     """
     for _ in range(_TRIES):
-        facts = _facts(folder)
+        facts = read_facts(folder)
         try:
             told = [_read(folder / _file_of(table), table) for table in _PREDICTION_TABLES]
         except FileNotFoundError:
@@ -154,7 +155,7 @@ def read_stored(folder: Path) -> StoredModel:
             raise ModelError(
                 f"The predictions in {folder} cannot be read ({reason}): train the model again."
             ) from error
-        if _facts(folder) == facts:
+        if read_facts(folder) == facts:
             return StoredModel(folder, facts, *told)
     raise ModelError(f"{folder} lacks its predictions: train the model again.")
 
@@ -178,14 +179,10 @@ def gather_predictions(
     current = fingerprint(members, features)
     found: list[StoredModel] = []
     notes = []
-    for folder in sorted(model_folder(lake, task, "*").parent.glob("*/")):
-        if folder.name.startswith("."):
-            continue
+    for folder in stored_models(lake, task):
         try:
             stored = read_stored(folder)
-            known = MODELS.get(folder.name)
-            is_current = known is not None and stored.facts.get("version") == known.version
-            if stored.facts.get("data") != current or not is_current:
+            if model_needs(folder.name, stored.facts, current) != Need.NOTHING:
                 notes.append(
                     f"{folder.name} is left out: it was trained on other members or features of "
                     f"{task}, or by older code (on {stored.facts.get('made_at', 'an unknown date')}"
@@ -203,6 +200,26 @@ def gather_predictions(
     honest = pa.concat_tables([PREDICTIONS.empty(), *(s.predictions for s in found)])
     leaky = pa.concat_tables([LEAKY_PREDICTIONS.empty(), *(s.leaky_predictions for s in found)])
     return honest, leaky, notes
+
+
+def stored_models(lake: Lake, task: str) -> list[Path]:
+    """The folders of the models of a task, by name."""
+    folders = sorted(model_folder(lake, task, "*").parent.glob("*/"))
+    return [folder for folder in folders if not folder.name.startswith(".")]
+
+
+def model_needs(name: str, facts: dict[str, Any], current: str) -> Need:
+    """Say whether a stored model is to be trained anew.
+
+    Args:
+        name: Its name.
+        facts: What it was made of.
+        current: The fingerprint of its task's members and features.
+    """
+    known = MODELS.get(name)
+    if known is None or facts.get("version") != known.version:
+        return Need.VERSION
+    return Need.NOTHING if facts.get("data") == current else Need.CHANGED
 
 
 def _check(
@@ -226,7 +243,12 @@ def _file_of(table: Table) -> str:
     return f"{table.name}.parquet"
 
 
-def _facts(folder: Path) -> dict[str, Any]:
+def read_facts(folder: Path) -> dict[str, Any]:
+    """What a stored model was made of.
+
+    Raises:
+        ModelError: If the folder does not say it.
+    """
     try:
         facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:

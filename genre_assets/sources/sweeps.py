@@ -2,12 +2,15 @@
 
 import hashlib
 import json
+from collections.abc import Generator
+from dataclasses import dataclass
 from datetime import datetime
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TIME, TRACKS
+from genre_assets.lake.tables import Lake
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
@@ -15,11 +18,83 @@ from genre_assets.lake.schemas import TIME, TRACKS
 _SIGHTINGS = ("first_seen_at", "last_seen_at", "gone_at")
 
 
+@dataclass(frozen=True)
+class SweptShard:
+    """A shard of ``tracks`` after a sweep that had something to say of it.
+
+    Attributes:
+        shard: The shard.
+        rows: Its rows, those of other sources too.
+        fingerprint: What :func:`shard_fingerprint` makes of them.
+        newly_gone: Tracks that are gone since this sweep.
+    """
+
+    shard: str
+    rows: pa.Table
+    fingerprint: str
+    newly_gone: int
+
+
+def record_sweep(
+    lake: Lake,
+    source: str,
+    listed: pa.Table,
+    now: datetime,
+    still_there: frozenset[str] = frozenset(),
+    gone: frozenset[str] | None = None,
+) -> Generator[SweptShard, None, None]:
+    """Bring the table of tracks up to date with what a sweep listed, a shard at a time.
+
+    Where a sweep says itself which tracks are gone, only the shards of those and of the listed
+    ones are read and written: it costs what it found, not what is stored.
+
+    Args:
+        lake: The lake.
+        source: The source that was swept.
+        listed: Rows of ``lake.schemas.TRACKS`` that the sweep listed.
+        now: When the sweep was made, with its time zone.
+        still_there: As :func:`merge_sweep` takes it.
+        gone: As :func:`merge_sweep` takes it.
+
+    Yields:
+        Each shard once its rows are written. A consumer that may stop early wraps the generator
+        in ``contextlib.closing``: no one else can record a sweep until it is closed.
+    """
+    listed_in = rows_by_shard(listed)
+    with lake.lock(TRACKS):
+        for shard in sorted({*listed_in, *_shards_with(lake, source, gone)}):
+            stored = lake.read(TRACKS, [shard])
+            ours = pc.equal(stored["source"], source)
+            swept = merge_sweep(
+                stored.filter(ours),
+                listed_in.get(shard, TRACKS.empty()),
+                now,
+                still_there,
+                gone,
+            )
+            rows = pa.concat_tables([swept, stored.filter(pc.invert(ours))])
+            lake.write(TRACKS, rows, shard)
+            newly_gone = swept.filter(pc.equal(swept["gone_at"], pa.scalar(now, TIME))).num_rows
+            yield SweptShard(shard, rows, shard_fingerprint(rows), newly_gone)
+
+
+def rows_by_shard(rows: pa.Table) -> dict[str, pa.Table]:
+    """Rows that have a column ``shard``, in the order of their shards."""
+    ordered = rows.sort_by("shard")
+    counts = ordered["shard"].combine_chunks().value_counts()
+    found, start = {}, 0
+    for shard, count in zip(counts.field(0).to_pylist(), counts.field(1).to_pylist(), strict=True):
+        found[shard] = ordered.slice(start, count)
+        start += count
+    return found
+
+
 def merge_sweep(
     previous: pa.Table,
     current: pa.Table,
     now: datetime,
     still_there: frozenset[str] = frozenset(),
+    gone: frozenset[str] | None = None,
 ) -> pa.Table:
     """Bring the rows of one source up to date with what a sweep of it listed.
 
@@ -29,11 +104,13 @@ def merge_sweep(
         now: When the sweep was made, with its time zone.
         still_there: ``track_id`` of tracks that the sweep did not ask for: known ones stay as
             they are.
+        gone: ``track_id`` of the tracks that are gone, when the sweep found that out: all other
+            known ones stay as they are. None for a sweep that lists everything there is.
 
     Returns:
         One row a track, sorted by ``track_id``. A listed track keeps its ``first_seen_at``, is
-        seen ``now`` and is not gone; a track that is no longer listed keeps its row for ever and
-        is gone since the first sweep that missed it.
+        seen ``now`` and is not gone; a track that is gone keeps its row for ever and the time of
+        the first sweep that said so.
 
     Raises:
         ValueError: If ``now`` has no time zone.
@@ -54,10 +131,33 @@ def merge_sweep(
     unlisted = previous.filter(
         pc.invert(pc.is_in(known_ids, value_set=current["track_id"].combine_chunks()))
     )
-    stay = pc.is_in(unlisted["track_id"], value_set=pa.array(sorted(still_there), pa.string()))
-    missed = unlisted.filter(pc.invert(stay))
-    gone = _with(missed, gone_at=pc.fill_null(missed["gone_at"], moment))
-    return pa.concat_tables([listed, unlisted.filter(stay), gone]).sort_by("track_id")
+    missed = pc.invert(_among(unlisted, still_there)) if gone is None else _among(unlisted, gone)
+    stays, goes = unlisted.filter(pc.invert(missed)), unlisted.filter(missed)
+    goes = _with(goes, gone_at=pc.fill_null(goes["gone_at"], moment))
+    return pa.concat_tables([listed, stays, goes]).sort_by("track_id")
+
+
+def _among(rows: pa.Table, track_ids: frozenset[str]) -> pa.ChunkedArray:
+    return pc.is_in(rows["track_id"], value_set=pa.array(track_ids, pa.string()))
+
+
+def _shards_with(lake: Lake, source: str, gone: frozenset[str] | None) -> list[str]:
+    """The shards of which a sweep may say that known tracks are gone."""
+    if gone is None:
+        column, sought = "source", frozenset({source})
+    else:
+        column, sought = "track_id", gone
+    if not sought:
+        return []
+    values = pa.array(sought, pa.string())
+    return [
+        shard
+        for shard in lake.partitions(TRACKS)
+        if shard
+        and pc.any(
+            pc.is_in(lake.read(TRACKS, [shard], columns=[column])[column], value_set=values)
+        ).as_py()
+    ]
 
 
 def shard_fingerprint(rows: pa.Table) -> str:

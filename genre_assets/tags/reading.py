@@ -1,5 +1,7 @@
 """The tags of the audio files of a shard.
 
+They have no journal: the tags of a shard of 5,000 files are read in two seconds.
+
 Light: mutagen is imported by the workers, since tags are bytes from strangers.
 """
 
@@ -8,19 +10,25 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
+from genre_assets.due import Need, first_that_holds, is_due
 from genre_assets.lake.schemas import ID3_TAGS
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.tags.fields import Tags
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
 
 READER_VERSION = 1
 
 LIMIT_S = 30.0
 """Seconds that the tags of one file may take."""
 
-_NOTHING_TO_READ = frozenset({Status.MISSING, Status.EMPTY, Status.UNREADABLE})
+NOTHING_TO_READ = frozenset({Status.MISSING, Status.EMPTY, Status.UNREADABLE})
+_UNREAD = pa.array(sorted(NOTHING_TO_READ), pa.string())
 
 
 def read_tags(path: Path | str) -> Tags:
@@ -63,12 +71,9 @@ def read_tags_of_shard(
         Rows of ``id3_tags``, one a row of ``audio``, sorted by ``track_id``.
     """
     files = sorted(audio.to_pylist(), key=lambda file: file["track_id"])
-    known = {row["sha256"]: row for row in previous.to_pylist() if _is_settled(row)}
-    unknown = {
-        _content(file): file["path"]
-        for file in files
-        if file["status"] not in _NOTHING_TO_READ and file["sha256"] not in known
-    }
+    known = {row["sha256"]: row for row in previous.filter(_settled(previous)).to_pylist()}
+    due = audio.filter(is_due(needs(audio, previous))).sort_by("track_id")
+    unknown = {_content(file): file["path"] for file in due.to_pylist()}
     found: dict[str, Tags] = {}
     progress = Progress("files' tags read", len(unknown), log)
     reading = workers.run(_read_item, unknown.items(), LIMIT_S, name=_path)
@@ -81,7 +86,7 @@ def read_tags_of_shard(
 
     rows = []
     for file in files:
-        if file["status"] in _NOTHING_TO_READ:
+        if file["status"] in NOTHING_TO_READ:
             rows.append(_row(file, Tags(status=Status(file["status"]), reason=file["reason"])))
         elif file["sha256"] in known:
             rows.append(known[file["sha256"]] | {"track_id": file["track_id"]})
@@ -90,12 +95,41 @@ def read_tags_of_shard(
     return ID3_TAGS.of_rows(rows)
 
 
-def _is_settled(row: dict) -> bool:
-    return (
-        row["sha256"] is not None
-        and row["reader_version"] == READER_VERSION
-        and row["status"] not in WORTH_ANOTHER_TRY
+def needs(audio: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
+    """Say what the tags of each file need.
+
+    Args:
+        audio: Rows of ``audio``; id, SHA-256 and status are read.
+        previous: Rows of ``id3_tags`` as they stand; id, SHA-256, status and version are read.
+
+    Returns:
+        For each file a :class:`~genre_assets.due.Need`; files of the same bytes are read once.
+    """
+    content = audio["sha256"]
+    settled = previous["sha256"].filter(_settled(previous)).combine_chunks()
+    contents = previous["sha256"].combine_chunks()
+    place = pc.index_in(content, value_set=contents, skip_nulls=True)
+    version = previous["reader_version"].take(place)
+    of_track = pc.index_in(audio["track_id"], value_set=previous["track_id"].combine_chunks())
+    was_read = pc.invert(pc.is_in(previous["status"].take(of_track), value_set=_UNREAD))
+    is_known = pc.is_valid(place)
+    return first_that_holds(
+        (Need.NOTHING, pc.is_in(audio["status"], value_set=_UNREAD)),
+        (Need.NOTHING, pc.is_in(content, value_set=settled)),
+        (Need.ASKED, pc.and_(is_known, pc.is_null(version))),
+        (Need.VERSION, pc.and_(is_known, pc.not_equal(version, READER_VERSION))),
+        (Need.FAILED, is_known),
+        (Need.NEW, pc.or_(pc.is_null(of_track), pc.invert(was_read))),
+        (Need.FAILED, pc.is_null(content)),
+        otherwise=Need.CHANGED,
     )
+
+
+def _settled(previous: pa.Table) -> pa.ChunkedArray:
+    """Which rows of ``id3_tags`` are taken over."""
+    may_be_mended = pc.is_in(previous["status"], value_set=pa.array(sorted(WORTH_ANOTHER_TRY)))
+    is_ours = pc.fill_null(pc.equal(previous["reader_version"], READER_VERSION), False)
+    return pc.and_(pc.is_valid(previous["sha256"]), pc.and_(is_ours, pc.invert(may_be_mended)))
 
 
 def _content(file: dict) -> str:

@@ -9,6 +9,7 @@ from genre_assets.audio.probe import PROBE_VERSION, probe, probe_shard
 from genre_assets.audio.status import Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import AUDIO, TRACKS
+from genre_assets.lake.tables import Lake
 from genre_assets_tests.audio.clips import write, write_m4a
 
 
@@ -147,6 +148,33 @@ def test_a_changed_time_or_version_or_a_failure_of_the_machine_is_read_again(tmp
     for row in stale:
         previous = AUDIO.of_rows([row | {"sha256": "stale"}])
         assert shard([track(path)], previous).to_pylist() == [good]
+
+
+class Killed:
+    """Stands in for the worker pool of a run that is killed after some files."""
+
+    def __init__(self, after):
+        self.after = after
+        self.read = []
+
+    def run(self, function, paths, limit_s):
+        for path in paths:
+            if len(self.read) == self.after:
+                raise KeyboardInterrupt
+            self.read.append(path)
+            yield path, function(path)
+
+
+def test_a_run_that_was_killed_has_read_no_file_for_nothing(tmp_path):
+    rows = [track(write(tmp_path / name)) for name in ("a.wav", "b.wav", "c.wav")]
+    listed = TRACKS.of_rows(rows)
+    journal = Lake(tmp_path / "lake").journal(AUDIO, "folder_00")
+    with pytest.raises(KeyboardInterrupt):
+        probe_shard(listed, AUDIO.empty(), Killed(after=2), journal=journal)
+    second = Killed(after=3)
+    result = probe_shard(listed, AUDIO.empty(), second, journal=journal)
+    assert second.read == [str(tmp_path / "c.wav")]
+    assert result.equals(shard(rows))
 
 
 def test_a_track_that_is_gone_keeps_its_row(tmp_path):

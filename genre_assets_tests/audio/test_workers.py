@@ -182,3 +182,13 @@ def test_no_worker_outlives_its_parent_and_none_writes_to_its_terminal(how, tmp_
         time.sleep(0.05)
     assert not is_alive(pid)
     assert "a decoder" not in pid + rest + complaints
+
+
+def test_it_says_how_much_was_done_in_how_long_since_it_was_last_asked():
+    with WorkerPool(2) as pool:
+        assert pool.work_done() == (0, 0.0)
+        started = time.monotonic()
+        assert len(list(pool.run(act, ["refuse", "a", "b"], 30))) == 3
+        items, seconds = pool.work_done()
+        assert items == 3 and 0 < seconds <= time.monotonic() - started
+        assert pool.work_done() == (0, 0.0)

@@ -7,6 +7,7 @@ from genre_assets.audio.workers import WorkerPool
 from genre_assets.features import extraction
 from genre_assets.features.extraction import Clip, extract_shard
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, warm_up
+from genre_assets.lake import tables
 from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES
 from genre_assets.lake.tables import Lake
 from genre_assets_tests.features.signals import noise
@@ -34,6 +35,7 @@ class Shard:
         self.analysed = []
         self.outcomes = {}
         self.killed_after = None
+        self.deadly = set()
         self.lines = []
 
     def run(self, function, items, limit_s, name):
@@ -42,6 +44,8 @@ class Shard:
             if self.killed_after is not None and len(self.analysed) == self.killed_after:
                 raise KeyboardInterrupt
             self.analysed.append(clip.sha256)
+            if clip.sha256 in self.deadly:
+                raise KeyboardInterrupt
             value = np.full(518, sum(clip.sha256.encode()), np.float32)
             yield clip, self.outcomes.get(clip.sha256, value)
 
@@ -153,8 +157,24 @@ def test_a_killed_run_goes_on_where_it_was(shard):
     assert shard.failures["track_id"].to_pylist() == ["folder:b"]
 
 
+def test_a_clip_that_takes_the_run_down_with_it_keeps_no_other_from_being_analysed(
+    shard, monkeypatch
+):
+    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    rows = audio_rows(a="deadly", b="y", c="z")
+    shard.deadly = {"deadly"}
+    for _ in range(2):
+        with pytest.raises(KeyboardInterrupt):
+            shard.refresh(rows)
+    assert shard.analysed == ["y", "z", "deadly"]
+    shard.deadly = set()
+    shard.refresh(rows)
+    assert shard.analysed == ["deadly"]
+    assert shard.tracks() == ["a", "b", "c"]
+
+
 def test_finished_clips_reach_the_journal_while_others_run(shard, monkeypatch):
-    monkeypatch.setattr(extraction, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
     seen = []
     outcomes = shard.run
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from genre_assets.lake import tables
 from genre_assets.lake.schemas import CHAMPIONS, FMA_FEATURES, LABELS, TABLES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
@@ -89,6 +90,58 @@ def test_the_journal_keeps_rows_until_it_is_cleared_and_views_never_see_it(lake)
     assert journal.read().num_rows == 0
 
 
+def test_a_journal_stays_a_few_files_and_keeps_the_order_of_its_rows(lake, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_JOURNAL_FILES", 3)
+    journal = lake.journal(TRACKS, "folder_00")
+    for number in range(20):
+        journal.append(tracks(f"folder:{number}"))
+        assert len(list(lake.root.glob("journal/tracks/folder_00/*"))) <= 3
+    assert journal.read()["track_id"].to_pylist() == [f"folder:{n}" for n in range(20)]
+
+
+def test_a_journal_whose_merging_was_killed_has_lost_no_row(lake, monkeypatch):
+    monkeypatch.setattr(tables, "MOST_JOURNAL_FILES", 2)
+    journal = lake.journal(TRACKS, "folder_00")
+    journal.append(tracks("folder:1"))
+    journal.append(tracks("folder:2"))
+
+    def killed(path, **options):
+        if path.suffix == ".parquet":
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(tables.Path, "unlink", killed)
+        with pytest.raises(KeyboardInterrupt):
+            journal.append(tracks("folder:3"))
+    assert set(journal.read()["track_id"].to_pylist()) == {f"folder:{n}" for n in (1, 2, 3)}
+
+
+def test_what_was_begun_is_remembered_until_the_journal_is_cleared(lake):
+    journal = lake.journal(TRACKS, "folder_00")
+    assert not journal.begun()
+    for item in ("a", "b", "a"):
+        journal.begin(item)
+    assert lake.journal(TRACKS, "folder_00").begun() == {"a": 2, "b": 1}
+    journal.clear()
+    assert not journal.begun()
+
+
+def test_a_cleared_journal_leaves_no_half_file_of_a_killed_run(lake):
+    journal = lake.journal(TRACKS, "folder_00")
+    journal.append(tracks("folder:1"))
+    folder = lake.root / "journal" / "tracks" / "folder_00"
+    (folder / ".1.parquet.tmp").write_bytes(b"half")
+    journal.clear()
+    assert list(folder.iterdir()) == []
+
+
+def test_looking_at_the_lake_writes_nothing(lake):
+    refresh_views(lake)
+    before = {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")}
+    connect(lake).close()
+    assert {path: path.stat().st_mtime_ns for path in lake.root.rglob("*.parquet")} == before
+
+
 def test_every_view_answers_on_an_empty_lake_with_its_declared_columns(lake):
     with connect(lake) as connection:
         for table in TABLES.values():
@@ -145,6 +198,19 @@ def test_a_superseded_file_goes_a_day_after_its_successor_came(lake):
     assert not one.exists()
     assert two.exists() and three.exists()
     assert lake.read(TRACKS)["title"].to_pylist() == ["three"]
+
+
+def test_what_a_killed_write_left_goes_after_a_day(lake):
+    lake.write(TRACKS, tracks("folder:1"), "folder_00")
+    folder = lake.path(TRACKS, "folder_00").parent
+    old, new = folder / ".1.parquet.old.tmp", folder / ".1.parquet.new.tmp"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    yesterday = old.stat().st_mtime - 25 * 3600
+    os.utime(old, (yesterday, yesterday))
+    refresh_views(lake)
+    assert not old.exists()
+    assert new.exists()
 
 
 def _rewrite_for_ever(root, stop):

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import LABELS, TASK_MEMBERS
-from genre_assets.models.dataset import artist_groups, build_task, fingerprint, inner_folds
+from genre_assets.models.dataset import (
+    Fingerprint,
+    artist_groups,
+    build_task,
+    fingerprint,
+    inner_folds,
+)
 from genre_assets.models.tasks import TaskError, load_tasks
 from genre_assets_tests.models.corpus import a_task, echonest_of, label, labels_of, tables
 
@@ -252,6 +258,15 @@ def test_the_fingerprint_follows_the_members_and_not_their_order():
     features = echonest_of(members)
     same = fingerprint(reverse, features.take(list(range(features.num_rows))[::-1]))
     assert fingerprint(members, features) == same != fingerprint(other, features)
+
+
+def test_the_fingerprint_is_the_same_when_columns_come_a_few_at_a_time():
+    members = build_task(a_task(), *tables(labels_of({"Folk": 10, "Rock": 10}))).members
+    features = echonest_of(members).take(list(range(members.num_rows))[::-1])
+    mark = Fingerprint(members, features["track_id"])
+    for start in range(0, features.num_columns, 3):
+        mark.add(features.select(features.column_names[start : start + 3]))
+    assert mark.hexdigest() == fingerprint(members, features)
 
 
 def test_inner_folds_keep_artists_apart_where_a_genre_has_enough_of_them():

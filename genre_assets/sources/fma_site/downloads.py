@@ -25,6 +25,7 @@ import pyarrow as pa
 from genre_assets.audio.probe import LIMIT_S, Probe, probe
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
+from genre_assets.due import Need
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
@@ -35,6 +36,9 @@ from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
 from genre_assets.sources.policy import excluded_by_policy
 
 SOURCE = "fma_site"
+
+ASKED_AGAIN = "asked_again"
+"""Outcome of a row by which somebody asked for another try: no try itself."""
 
 GIVEN_UP_AFTER = 5
 """Files in a row that failed by the way or the moment, after which the host is left alone."""
@@ -115,7 +119,7 @@ def download_shard(
         UserError: If the store cannot be written, such as on a full disk.
     """
     past = _by_track(_joined(previous, journal))
-    shard = _Shard(past, journal, store, access, policy, run_id, log)
+    shard = _Shard(past, store, policy, access, journal, run_id, log)
     wanted = shard.sort_out([row for row in tracks.to_pylist() if row["source"] == SOURCE])
     trouble = shard.download(wanted, workers) if wanted else None
     rows = _joined(previous, journal)
@@ -186,14 +190,83 @@ def without_damaged(audio: pa.Table, store: Store) -> pa.Table:
 
 
 @dataclass(frozen=True)
-class _Shard:
-    """What became of the tracks of a shard before, and all that it takes to ask again."""
+class Choice:
+    """Says which tracks of a shard are asked for.
+
+    Attributes:
+        past: The rows of ``fetches`` of each track, oldest first.
+        store: Holds the files.
+        policy: Which tracks are asked for.
+        access: How the site is asked.
+    """
 
     past: dict[str, list[dict]]
-    journal: Journal
     store: Store
-    access: Access
     policy: Policy
+    access: Access
+
+    @classmethod
+    def of(
+        cls, previous: pa.Table, journal: Journal, store: Store, policy: Policy, access: Access
+    ) -> "Choice":
+        """The choice by the rows of ``fetches`` as they stand and those in the journal."""
+        return cls(_by_track(_joined(previous, journal)), store, policy, access)
+
+    def why_not(self, track: dict) -> tuple[str, str | None] | None:
+        """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""
+        latest = self.latest(track)
+        if reason := self.policy.taken_down(track):
+            return "taken_down", reason
+        if latest and latest["sha256"] in self.policy.banned_contents:
+            return "taken_down", _banned(latest["sha256"])
+        if latest and latest["outcome"] == "taken_down":
+            return "taken_down", None
+        if track["gone_at"] is not None:
+            return "gone", None
+        asked = latest is not None and latest["outcome"] == ASKED_AGAIN
+        if not asked and _found(_of_its_url(track, self.past), self.store):
+            return "stored", None
+        if refusal := self._refusal(track):
+            return refusal
+        if latest and self._is_left_alone(latest):
+            return f"{latest['outcome']} lately", None
+        return None
+
+    def need(self, track: dict) -> Need:
+        """Why a track that is asked for is."""
+        latest = self.latest(track)
+        if latest is None:
+            return Need.CHANGED if self.past[track["track_id"]] else Need.NEW
+        if latest["outcome"] == ASKED_AGAIN:
+            return Need.ASKED
+        if latest["sha256"]:
+            return Need.LOST
+        return Need.FAILED if latest["attempts"] else Need.NEW
+
+    def latest(self, track: dict) -> dict | None:
+        """The last row of the present address of a track."""
+        return next(reversed(_of_its_url(track, self.past)), None)
+
+    def _refusal(self, track: dict) -> tuple[str, str] | None:
+        if track["license_url"] is None:
+            return "no_licence", "Its page names no licence, so it is never downloaded."
+        if reason := excluded_by_policy(track, self.policy.excluded):
+            return "licence_excluded", reason
+        if track["file_url"] is None:
+            return "no_file", "The site gives no file for this track."
+        return self.access.refusal(track["file_url"])
+
+    def _is_left_alone(self, latest: dict) -> bool:
+        answered = latest["attempts"] > 0 and latest["outcome"] not in TRANSIENT
+        recent = datetime.now(UTC) - latest["fetched_at"] < self.policy.again_after
+        return answered and recent and latest["sha256"] is None
+
+
+@dataclass(frozen=True)
+class _Shard(Choice):
+    """What became of the tracks of a shard before, and all that it takes to ask again."""
+
+    journal: Journal
     run_id: str
     log: Log
 
@@ -201,7 +274,7 @@ class _Shard:
         """The tracks to ask for; why others are not is counted, and recorded when it is new."""
         wanted, refused, others = [], [], Counter()
         for track in tracks:
-            why_not = self._why_not(track)
+            why_not = self.why_not(track)
             if why_not is None:
                 wanted.append(track)
                 continue
@@ -209,7 +282,7 @@ class _Shard:
             others[outcome] += 1
             if outcome == "taken_down":
                 self.store.forget_partial(partial_key(track))
-            latest = self._latest(track)
+            latest = self.latest(track)
             if reason and (not latest or (latest["outcome"], latest["reason"]) != why_not):
                 refused.append(self._row(track, {"outcome": outcome, "reason": reason}))
         self.journal.append(FETCHES.of_rows(refused))
@@ -239,42 +312,6 @@ class _Shard:
                     break
         self.log(", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items())))
         return trouble
-
-    def _why_not(self, track: dict) -> tuple[str, str | None] | None:
-        """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""
-        latest = self._latest(track)
-        if reason := self.policy.taken_down(track):
-            return "taken_down", reason
-        if latest and latest["sha256"] in self.policy.banned_contents:
-            return "taken_down", _banned(latest["sha256"])
-        if latest and latest["outcome"] == "taken_down":
-            return "taken_down", None
-        if track["gone_at"] is not None:
-            return "gone", None
-        if _found(_of_its_url(track, self.past), self.store):
-            return "stored", None
-        if refusal := self._refusal(track):
-            return refusal
-        if latest and self._is_left_alone(latest):
-            return f"{latest['outcome']} lately", None
-        return None
-
-    def _refusal(self, track: dict) -> tuple[str, str] | None:
-        if track["license_url"] is None:
-            return "no_licence", "Its page names no licence, so it is never downloaded."
-        if reason := excluded_by_policy(track, self.policy.excluded):
-            return "licence_excluded", reason
-        if track["file_url"] is None:
-            return "no_file", "The site gives no file for this track."
-        return self.access.refusal(track["file_url"])
-
-    def _is_left_alone(self, latest: dict) -> bool:
-        answered = latest["attempts"] > 0 and latest["outcome"] not in TRANSIENT
-        recent = datetime.now(UTC) - latest["fetched_at"] < self.policy.again_after
-        return answered and recent and latest["sha256"] is None
-
-    def _latest(self, track: dict) -> dict | None:
-        return next(reversed(_of_its_url(track, self.past)), None)
 
     def _download(self, track: dict, host: FileHost, workers: WorkerPool) -> tuple[dict, float]:
         """The row of one download and, when it failed, how long the host asked to be left alone."""

@@ -22,6 +22,7 @@ from genre_assets.lake.views import connect, refresh_views
 from genre_assets.sources.fma_site import downloads as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
+    ASKED_AGAIN,
     GIVEN_UP_AFTER,
     HostInTrouble,
     Policy,
@@ -182,6 +183,24 @@ def test_tracks_with_the_same_bytes_share_a_file(refresh, server, clips):
     assert outcomes(refresh(track(0), track(1))) == ["ok", "ok"]
     assert [path.stem for path in refresh.files()] == [sha256(clips[0])]
     assert refresh.leftovers() == []
+
+
+def test_a_broken_file_that_somebody_asked_for_again_is_fetched_once_more(refresh, server, clips):
+    server.files["/0.mp3"].body = b"no audio at all" * 100
+    refresh(track(0))
+    assert refresh(track(0)) == []
+    server.files["/0.mp3"].body = clips[0]
+    asking = {
+        "track_id": "fma_site:0", "url": f"{FILES}/0.mp3", "run_id": "asking",
+        "fetched_at": datetime.now(UTC), "attempts": 0, "bytes": 0, "outcome": ASKED_AGAIN,
+    }  # fmt: skip
+    previous = refresh.lake.read(FETCHES, [SHARD]).to_pylist()
+    refresh.lake.write(FETCHES, FETCHES.of_rows([*previous, asking]), SHARD)
+    assert outcomes(refresh(track(0))) == ["ok"]
+    assert refresh(track(0)) == []
+    fetches = refresh.lake.read(FETCHES)
+    [found] = stored_paths(TRACKS.of_rows([track(0)]), fetches, refresh.store).to_pylist()
+    assert Path(found["path"]).read_bytes() == clips[0]
 
 
 def test_a_track_that_is_gone_or_of_another_source_is_not_asked_for(refresh, server):

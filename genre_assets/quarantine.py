@@ -1,0 +1,241 @@
+"""What failed stays where it is, with its reason, until another try is due or asked for.
+
+A failure of the machine is tried again by every run, one of the file when the file or the version
+of the code changes. To ask for another try a row loses the version of the code that made it, which
+makes it out of date; it keeps its reason until the try is made. The log of downloads is only ever
+added to: there, asking is a row of its own.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from filelock import Timeout
+
+from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
+from genre_assets.errors import UserError
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    FETCHES,
+    ID3_TAGS,
+    SUMMARY_FEATURES,
+    TRACKS,
+    Table,
+)
+from genre_assets.lake.tables import Lake
+from genre_assets.lake.views import refresh_views
+from genre_assets.progress import counted
+from genre_assets.sources.fma_site.downloads import ASKED_AGAIN
+from genre_assets.sources.fma_site.transfer import TRANSIENT
+from genre_assets.tags.reading import NOTHING_TO_READ
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
+
+TABLES = {table.name: table for table in (FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES)}
+"""Tables that hold failures, in the order of the graph."""
+
+_VERSION = {
+    AUDIO.name: "probe_version",
+    ID3_TAGS.name: "reader_version",
+    FEATURE_FAILURES.name: "extractor_version",
+}
+_ASSET = {FEATURE_FAILURES.name: SUMMARY_FEATURES.name}
+"""Assets that are not named as the table that they write."""
+_NAMED = 5
+"""Shards that are named; of more their number is."""
+RUN_ID = "genre-assets retry"
+
+
+@dataclass
+class Asked:
+    """What another try was asked for.
+
+    Attributes:
+        marked: Rows that were marked, by table and shard.
+        anyway: Failures that match and that every run tries again, asked or not.
+        kinds: All that failed and could be asked for, by kind.
+    """
+
+    marked: dict[str, dict[str, int]] = field(default_factory=dict)
+    anyway: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        """What was done, and what to do next."""
+        lines = []
+        for table, shards in self.marked.items():
+            rows = counted(sum(shards.values()), "failure")
+            asset = _ASSET.get(table, table)
+            where = ", ".join(shards) if len(shards) <= _NAMED else counted(len(shards), "shard")
+            lines.append(
+                f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
+            )
+        if self.marked:
+            lines.append("Now: genre-assets plan shows them, genre-assets run tries them.")
+        else:
+            kinds = ", ".join(f"{kind} ({n:,})" for kind, n in self.kinds.most_common())
+            there = f"in quarantine are {kinds}" if kinds else "nothing more is in quarantine"
+            lines.append(f"Nothing was marked: {there}.")
+        if self.anyway:
+            what = counted(self.anyway, "more failure")
+            lines.append(f"{what} may be the machine's, not the file's: every run tries again.")
+        return "\n".join(lines)
+
+
+def ask_again(
+    lake: Lake, table: str | None = None, status: str | None = None, track_id: str | None = None
+) -> Asked:
+    """Ask for another try of what failed.
+
+    Args:
+        lake: The lake.
+        table: One of :data:`TABLES`; None asks in all of them.
+        status: Kind of failure; None asks for all kinds.
+        track_id: The track; None asks for all of them.
+
+    Raises:
+        UserError: If there is no such table or track, or a run is at work on a shard.
+    """
+    if table is not None and table not in TABLES:
+        raise UserError(f"{table!r} holds no failures: use one of {', '.join(TABLES)}.")
+    listed = lake.read(TRACKS, columns=["track_id", "gone_at", "file_url"])
+    if track_id is not None and track_id not in listed["track_id"].to_pylist():
+        raise UserError(
+            f"No source ever listed a track of the id {track_id!r}: look it up in the view tracks."
+        )
+    there = listed.filter(pc.is_null(listed["gone_at"])).to_pylist()
+    url_of = {row["track_id"]: row["file_url"] for row in there}
+    request = _Request(lake, status, track_id, url_of, Asked())
+    try:
+        for name in [table] if table else TABLES:
+            for shard in lake.partitions(TABLES[name]):
+                request.mark(TABLES[name], str(shard))
+    finally:
+        if request.asked.marked:
+            refresh_views(lake)
+    return request.asked
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What another try is asked for, and what came of it so far.
+
+    Attributes:
+        lake: The lake.
+        status: Kind of failure, or None.
+        track_id: The track, or None.
+        url_of: Where the file of each track comes from that is not gone.
+        asked: What came of it.
+    """
+
+    lake: Lake
+    status: str | None
+    track_id: str | None
+    url_of: dict[str, str | None]
+    asked: Asked
+
+    def mark(self, table: Table, shard: str) -> None:
+        """Mark what matches in one shard.
+
+        Raises:
+            UserError: If a run is at work on it.
+        """
+        written_with = SUMMARY_FEATURES if table == FEATURE_FAILURES else table
+        lock = self.lake.lock(written_with, shard)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"A run is at work on {written_with.name} of {shard}: ask again when it is done."
+            ) from None
+        try:
+            mark = self._mark_fetches if table == FETCHES else self._mark_rows
+            if count := mark(table, shard):
+                self.asked.marked.setdefault(table.name, {})[shard] = count
+        finally:
+            lock.release()
+
+    def _mark_rows(self, table: Table, shard: str) -> int:
+        """Take the version from the rows that match, and from those of the same content."""
+        journal = self.lake.journal(table, shard)
+        stored, unfinished = self.lake.read(table, [shard]), journal.read()
+        matching = [
+            row
+            for row in pa.concat_tables([stored, unfinished]).to_pylist()
+            if self._is_failure(table, row)
+            and self._matches(row, row["status"], row["status"] in WORTH_ANOTHER_TRY)
+        ]
+        if not matching:
+            return 0
+        # A file is probed for each track; of the same content the rest is done once for all.
+        key = "track_id" if table == AUDIO else "sha256"
+        marked = pa.array(sorted({row[key] for row in matching}), pa.string())
+        self.lake.write(table, _without_version(stored, table, key, marked), shard)
+        if unfinished.num_rows:
+            # Rows that are lost by a kill here are computed anew, which is what was asked for.
+            journal.clear()
+            journal.append(_without_version(unfinished, table, key, marked))
+        return len({row["track_id"] for row in matching})
+
+    def _mark_fetches(self, table: Table, shard: str) -> int:
+        """Add a row that asks, for each track whose last try of its present address failed."""
+        stored = self.lake.read(table, [shard])
+        rows = pa.concat_tables([stored, self.lake.journal(table, shard).read()]).to_pylist()
+        latest: dict[str, dict] = {}
+        for row in sorted(rows, key=lambda row: row["fetched_at"]):
+            if row["track_id"] in self.url_of and self.url_of[row["track_id"]] == row["url"]:
+                latest[row["track_id"]] = row
+        new = [
+            _asking(row)
+            for row in latest.values()
+            if row["attempts"]
+            and row["outcome"] not in ("ok", "taken_down")
+            and self._matches(row, row["outcome"], row["outcome"] in TRANSIENT)
+        ]
+        if new:
+            self.lake.write(table, pa.concat_tables([stored, table.of_rows(new)]), shard)
+        return len(new)
+
+    def _is_failure(self, table: Table, row: dict) -> bool:
+        """Whether a row says that something failed that can be tried and was not asked for."""
+        if row["status"] == Status.OK or row[_VERSION[table.name]] is None:
+            return False
+        if table == AUDIO:
+            return row["track_id"] in self.url_of
+        if table == ID3_TAGS:
+            is_sound = row["status"] == Status.NO_TAGS != self.status
+            return not is_sound and row["status"] not in NOTHING_TO_READ
+        return True
+
+    def _matches(self, row: dict, kind: str, every_run_tries: bool) -> bool:
+        is_meant = self.status in (None, kind) and self.track_id in (None, row["track_id"])
+        if every_run_tries:
+            self.asked.anyway += is_meant
+            return False
+        self.asked.kinds[kind] += 1
+        return is_meant
+
+
+def _without_version(rows: pa.Table, table: Table, key: str, marked: pa.Array) -> pa.Table:
+    name = _VERSION[table.name]
+    column = rows.schema.get_field_index(name)
+    is_meant = pc.is_in(rows[key], value_set=marked)
+    kept = pc.if_else(is_meant, pa.scalar(None, pa.int64()), rows[name])
+    return rows.set_column(column, rows.schema.field(name), kept)
+
+
+def _asking(row: dict) -> dict:
+    return {
+        "track_id": row["track_id"],
+        "url": row["url"],
+        "run_id": RUN_ID,
+        "fetched_at": datetime.now(UTC),
+        "bytes": 0,
+        "attempts": 0,
+        "outcome": ASKED_AGAIN,
+        "reason": f"Another try was asked for; the last one: {row['reason']}",
+    }

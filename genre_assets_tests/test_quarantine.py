@@ -1,0 +1,218 @@
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pytest
+
+from genre_assets.audio.probe import PROBE_VERSION
+from genre_assets.errors import UserError
+from genre_assets.features.extraction import extract_shard
+from genre_assets.features.summary import EXTRACTOR_VERSION
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    FETCHES,
+    ID3_TAGS,
+    SUMMARY_FEATURES,
+    TRACKS,
+)
+from genre_assets.lake.tables import Lake
+from genre_assets.lake.views import connect
+from genre_assets.quarantine import RUN_ID, ask_again
+from genre_assets.tags.reading import READER_VERSION
+
+SHARD = "folder_00"
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@pytest.fixture
+def lake(tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.write(TRACKS, TRACKS.of_rows([track(name) for name in "abcdef"]), SHARD)
+    return lake
+
+
+def track(name, **more):
+    return {
+        "track_id": f"folder:{name}",
+        "source": "folder",
+        "file_url": f"https://x/{name}",
+    } | more
+
+
+def audio(name, status, **more):
+    row = {"track_id": f"folder:{name}", "sha256": name, "path": f"/music/{name}",
+           "status": status, "reason": "It failed.", "probe_version": PROBE_VERSION}  # fmt: skip
+    return row | more
+
+
+def tags(name, status, **more):
+    row = {"track_id": f"folder:{name}", "sha256": name, "status": status,
+           "reason": "It failed.", "reader_version": READER_VERSION}  # fmt: skip
+    return row | more
+
+
+def failure(name, status, **more):
+    row = {"track_id": f"folder:{name}", "sha256": name, "status": status,
+           "reason": "It failed.", "extractor_version": EXTRACTOR_VERSION}  # fmt: skip
+    return row | more
+
+
+def fetch(name, outcome, **more):
+    row = {"track_id": f"folder:{name}", "url": f"https://x/{name}", "run_id": "r",
+           "fetched_at": NOW, "attempts": 1, "bytes": 0, "outcome": outcome,
+           "reason": "It failed."}  # fmt: skip
+    return row | more
+
+
+def write(lake, table, *rows):
+    lake.write(table, table.of_rows(list(rows)), SHARD)
+
+
+def marked(lake, table, version):
+    rows = lake.read(table, [SHARD]).to_pylist()
+    return [row["track_id"][-1] for row in rows if row[version] is None]
+
+
+def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
+    write(lake, AUDIO, audio("a", "ok", reason=None), audio("b", "truncated"))
+    asked = ask_again(lake)
+    assert asked.marked == {"audio": {SHARD: 1}}
+    assert lake.read(AUDIO).to_pylist()[1] | {"probe_version": PROBE_VERSION} == {
+        name: None for name in AUDIO.schema.names
+    } | audio("b", "truncated")
+    assert marked(lake, AUDIO, "probe_version") == ["b"]
+    assert str(asked).splitlines() == [
+        "1 failure in audio marked: the next run of audio for folder_00 tries again.",
+        "Now: genre-assets plan shows them, genre-assets run tries them.",
+    ]
+
+
+def test_what_every_run_tries_again_is_counted_and_left(lake):
+    write(lake, AUDIO, audio("a", "worker_died"), audio("b", "missing", sha256=None))
+    asked = ask_again(lake)
+    assert (asked.marked, asked.anyway) == ({}, 2)
+    assert "2 more failures may be the machine's" in str(asked)
+
+
+def test_kind_track_and_table_narrow_what_is_asked_for(lake):
+    write(lake, AUDIO, audio("a", "truncated"), audio("b", "silent"), audio("c", "silent"))
+    write(lake, FEATURE_FAILURES, failure("d", "silent"))
+    assert ask_again(lake, table="audio", status="silent", track_id="folder:c").marked == {
+        "audio": {SHARD: 1}
+    }
+    assert marked(lake, AUDIO, "probe_version") == ["c"]
+    assert ask_again(lake, status="silent").marked == {
+        "audio": {SHARD: 1}, "feature_failures": {SHARD: 1},
+    }  # fmt: skip
+    assert marked(lake, AUDIO, "probe_version") == ["b", "c"]
+
+
+def test_asking_twice_marks_once(lake):
+    write(lake, AUDIO, audio("a", "truncated"))
+    write(lake, FETCHES, fetch("a", "removed"))
+    assert len(ask_again(lake).marked) == 2
+    assert ask_again(lake).marked == {}
+
+
+def test_the_file_of_a_track_that_is_gone_is_not_asked_for(lake):
+    write(lake, TRACKS, track("a", gone_at=NOW), track("b"))
+    write(lake, AUDIO, audio("a", "truncated"), audio("b", "truncated"))
+    write(lake, FETCHES, fetch("a", "removed"))
+    assert ask_again(lake).marked == {"audio": {SHARD: 1}}
+    assert marked(lake, AUDIO, "probe_version") == ["b"]
+
+
+def test_tags_are_read_again_for_all_tracks_of_the_content(lake):
+    write(
+        lake, ID3_TAGS,
+        tags("a", "bad_tags", sha256="same"), tags("b", "bad_tags", sha256="same"),
+        tags("c", "no_tags"), tags("d", "unreadable"), tags("e", "ok"),
+    )  # fmt: skip
+    assert ask_again(lake, track_id="folder:a").marked == {"id3_tags": {SHARD: 1}}
+    assert marked(lake, ID3_TAGS, "reader_version") == ["a", "b"]
+    assert ask_again(lake).marked == {}
+    assert ask_again(lake, status="no_tags").marked == {"id3_tags": {SHARD: 1}}
+
+
+def test_a_failure_in_the_journal_of_a_killed_run_is_asked_for_too(lake):
+    write(lake, AUDIO, audio("a", "ok"))
+    write(lake, FEATURE_FAILURES)
+    journal = lake.journal(FEATURE_FAILURES, SHARD)
+    journal.append(FEATURE_FAILURES.of_rows([failure("a", "silent")]))
+    assert ask_again(lake).marked == {"feature_failures": {SHARD: 1}}
+
+    class Workers:
+        def run(self, function, items, limit_s, name):
+            for clip in items:
+                yield clip, np.ones(518, np.float32)
+
+    features, failures = extract_shard(
+        lake.read(AUDIO), SUMMARY_FEATURES.empty(), lake.read(FEATURE_FAILURES),
+        lake.journal(SUMMARY_FEATURES, SHARD), journal, Workers(),
+    )  # fmt: skip
+    assert (features.num_rows, failures.num_rows) == (1, 0)
+
+
+def test_asking_for_a_download_adds_a_row_and_changes_none(lake):
+    rows = [fetch("a", "ok", sha256="x"), fetch("b", "removed"), fetch("c", "undecodable"),
+            fetch("d", "timed_out"), fetch("e", "no_licence", attempts=0),
+            fetch("f", "taken_down")]  # fmt: skip
+    write(lake, FETCHES, *rows)
+    before = lake.read(FETCHES).to_pylist()
+    asked = ask_again(lake)
+    assert (asked.marked, asked.anyway) == ({"fetches": {SHARD: 2}}, 1)
+    after = lake.read(FETCHES).to_pylist()
+    assert [row for row in after if row["run_id"] != RUN_ID] == before
+    new = [row for row in after if row["run_id"] == RUN_ID]
+    assert [row["track_id"] for row in new] == ["folder:b", "folder:c"]
+    assert {(row["outcome"], row["attempts"]) for row in new} == {("asked_again", 0)}
+    assert new[0]["reason"] == "Another try was asked for; the last one: It failed."
+
+
+def test_only_the_last_try_of_the_present_address_counts(lake):
+    later = NOW + timedelta(hours=1)
+    write(
+        lake, FETCHES,
+        fetch("a", "removed"), fetch("a", "ok", fetched_at=later),
+        fetch("b", "removed", url="https://x/old"),
+    )  # fmt: skip
+    assert ask_again(lake).marked == {}
+
+
+def test_the_views_show_what_was_marked(lake):
+    write(lake, AUDIO, audio("a", "truncated"))
+    ask_again(lake)
+    with connect(lake) as connection:
+        found = connection.execute("SELECT status, probe_version FROM audio").fetchall()
+    assert found == [("truncated", None)]
+
+
+def test_a_shard_that_a_run_is_at_work_on_is_refused(lake):
+    write(lake, FEATURE_FAILURES, failure("a", "silent"))
+    with (
+        lake.lock(SUMMARY_FEATURES, SHARD),
+        pytest.raises(UserError, match="A run is at work on summary_features of folder_00: "),
+    ):
+        ask_again(lake)
+    assert marked(lake, FEATURE_FAILURES, "extractor_version") == []
+
+
+def test_a_track_or_table_that_is_not_there_is_one_clear_sentence(lake):
+    with pytest.raises(UserError, match=r"No source ever listed a track of the id 'folder:z'"):
+        ask_again(lake, track_id="folder:z")
+    with pytest.raises(UserError, match="'tracks' holds no failures: use one of fetches, audio"):
+        ask_again(lake, table="tracks")
+
+
+def test_when_nothing_matches_it_says_what_there_is(lake):
+    assert str(ask_again(lake)) == "Nothing was marked: nothing more is in quarantine."
+    write(lake, AUDIO, audio("a", "silent"), audio("b", "silent"), audio("c", "truncated"))
+    said = str(ask_again(lake, status="not_audio"))
+    assert said == "Nothing was marked: in quarantine are silent (2), truncated (1)."
+
+
+def test_many_shards_are_counted_and_not_named(lake):
+    for n in range(6):
+        lake.write(AUDIO, AUDIO.of_rows([audio("abcdef"[n], "silent")]), f"folder_{n:02d}")
+    said = str(ask_again(lake))
+    assert said.startswith("6 failures in audio marked: the next run of audio for 6 shards tries")
