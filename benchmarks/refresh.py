@@ -519,9 +519,7 @@ def _audio(lake: Lake, store: Store, shard: str) -> None:
     listed, fetched = lake.read(TRACKS, [shard]), lake.read(FETCHES, [shard])
     placed = gone.without_files(stored_paths(listed, fetched, store))
     why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
-    rows = probe_shard(
-        placed, lake.read(AUDIO, [shard]), InThisProcess(), why_missing=why_missing
-    )
+    rows = probe_shard(placed, lake.read(AUDIO, [shard]), InThisProcess(), why_missing=why_missing)
     lake.write(AUDIO, rows, shard)
 
 
