@@ -32,6 +32,8 @@ from genre_assets.lake.schemas import (
     REJECTED_ROWS,
     SCORES,
     SIGHTINGS,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     SWEEPS,
     TAKEDOWNS,
@@ -263,6 +265,20 @@ def _every_track_analysed(subject: Subject) -> Verdict:
     return every_track_analysed(subject.lake, str(subject.partition))
 
 
+def _every_track_cut(subject: Subject) -> Verdict:
+    from genre_assets.quality.coverage import every_track_analysed
+
+    return every_track_analysed(
+        subject.lake, str(subject.partition), SPECTROGRAMS, SPECTROGRAM_FAILURES
+    )
+
+
+def _files_whole(subject: Subject) -> Verdict:
+    from genre_assets.quality.spectrograms import files_whole
+
+    return files_whole(subject.lake, str(subject.partition))
+
+
 def _sides_disjoint(subject: Subject) -> Verdict:
     from genre_assets.quality.splits import sides_disjoint
 
@@ -328,6 +344,22 @@ asset_checks = [
             _every_track_analysed,
         ),
         _few_failures(FEATURE_FAILURES),
+    ),
+    checks_of(
+        features.spectrograms,
+        *_sound(_own(SPECTROGRAMS, SPECTROGRAM_FAILURES)),
+        Check(
+            "every_track_cut",
+            "Every track whose audio is ok has segments of its bytes, or a failure with a reason.",
+            _every_track_cut,
+        ),
+        Check(
+            "files_whole",
+            "Every file of spectrograms is there, and as long as its segments make it.",
+            _files_whole,
+            blocking=True,
+        ),
+        _few_failures(SPECTROGRAM_FAILURES),
     ),
     *(
         checks_of(asset, *_sound(_every(table)), _no_dead_features(table))

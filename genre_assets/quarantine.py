@@ -21,6 +21,8 @@ from genre_assets.lake.schemas import (
     FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TRACKS,
     Table,
@@ -35,16 +37,23 @@ from genre_assets.tags.reading import NOTHING_TO_READ
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-TABLES = {table.name: table for table in (FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES)}
+TABLES = {
+    table.name: table
+    for table in (FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES, SPECTROGRAM_FAILURES)
+}
 """Tables that hold failures, in the order of the graph."""
 
 _VERSION = {
     AUDIO.name: "probe_version",
     ID3_TAGS.name: "reader_version",
     FEATURE_FAILURES.name: "extractor_version",
+    SPECTROGRAM_FAILURES.name: "extractor_version",
 }
-_ASSET = {FEATURE_FAILURES.name: SUMMARY_FEATURES.name}
-"""Assets that are not named as the table that they write."""
+_MADE_WITH = {
+    FEATURE_FAILURES.name: SUMMARY_FEATURES,
+    SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
+}
+"""Tables that are written with the one that their asset is named as, under its lock."""
 _NAMED = 5
 """Shards that are named; of more their number is."""
 RUN_ID = "genre-assets retry"
@@ -69,7 +78,7 @@ class Asked:
         lines = []
         for table, shards in self.marked.items():
             rows = counted(sum(shards.values()), "failure")
-            asset = _ASSET.get(table, table)
+            asset = _MADE_WITH[table].name if table in _MADE_WITH else table
             where = ", ".join(shards) if len(shards) <= _NAMED else counted(len(shards), "shard")
             lines.append(
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
@@ -144,7 +153,7 @@ class _Request:
         Raises:
             UserError: If a run is at work on it.
         """
-        written_with = SUMMARY_FEATURES if table == FEATURE_FAILURES else table
+        written_with = _MADE_WITH.get(table.name, table)
         lock = self.lake.lock(written_with, shard)
         try:
             lock.acquire(timeout=0)

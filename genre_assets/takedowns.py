@@ -10,9 +10,9 @@ enforced whatever a refresh brings. It reaches
   dataset share their ids.
 
 Of a track that it reaches nothing stays but that it was listed, seen and fetched: its audio in the
-store, every row that was made of it, in files that a newer one superseded too, and whatever tasks
-learnt from it are deleted. Files of a music library or of a dataset are their owner's own: they
-stay and are not looked at again.
+store, its spectrograms, every row that was made of it, in files that a newer one superseded too,
+and whatever tasks learnt from it are deleted. Files of a music library or of a dataset are their
+owner's own: they stay and are not looked at again.
 """
 
 import os
@@ -36,6 +36,7 @@ from filelock import Timeout
 
 from genre_assets.audio.status import Status
 from genre_assets.errors import UserError
+from genre_assets.features.spectrogram_files import remove_contents
 from genre_assets.labels.artists import artist_key
 from genre_assets.labels.labelling import TAKEN_DOWN
 from genre_assets.lake.schemas import (
@@ -50,6 +51,8 @@ from genre_assets.lake.schemas import (
     LEAKY_PREDICTIONS,
     PREDICTIONS,
     SCORES,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TAKEDOWNS,
     TASK_MEMBERS,
@@ -75,11 +78,16 @@ _DERIVED = (
     LABELS,
     SUMMARY_FEATURES,
     FEATURE_FAILURES,
+    SPECTROGRAMS,
+    SPECTROGRAM_FAILURES,
     FMA_FEATURES,
     ECHONEST_FEATURES,
 )
 _OF_TASKS = (CHAMPIONS, SCORES, PREDICTIONS, LEAKY_PREDICTIONS, TASK_NOTES, TASK_MEMBERS)
-_WRITTEN_WITH = {FEATURE_FAILURES.name: SUMMARY_FEATURES}
+_WRITTEN_WITH = {
+    FEATURE_FAILURES.name: SUMMARY_FEATURES,
+    SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
+}
 """Tables that are written under the lock of another one."""
 _TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
 """Columns that tell whether a row is of a track that must go."""
@@ -307,6 +315,7 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         tasks = _forget_tasks(lake, gone, doubtful_too=bool(new))
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
     rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
+    remove_contents(lake.root, gone.contents)
     _delete_abandoned_files(lake)
     removed = Removed(
         tuple(sorted(new)),
@@ -452,8 +461,9 @@ def _contents_by_track(lake: Lake) -> tuple[dict[str, set[str]], dict[str, set[s
     for row in lake.read(AUDIO, columns=["track_id", "sha256", "status"]).to_pylist():
         if row["status"] == Status.OK and row["sha256"]:
             has[row["track_id"]].add(row["sha256"])
-    for row in _everything_of(lake, SUMMARY_FEATURES, ["track_id", "sha256"]):
-        had[row["track_id"]].add(row["sha256"])
+    for table in (SUMMARY_FEATURES, SPECTROGRAMS):
+        for row in _everything_of(lake, table, ["track_id", "sha256"]):
+            had[row["track_id"]].add(row["sha256"])
     columns = ["track_id", "sha256", "outcome", "fetched_at"]
     fetched = {}
     for row in sorted(_everything_of(lake, FETCHES, columns), key=lambda row: row["fetched_at"]):

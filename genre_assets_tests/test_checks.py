@@ -19,6 +19,8 @@ from genre_assets.lake.schemas import (
     LABELS,
     PREDICTIONS,
     SCORES,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     SWEEPS,
     TASK_MEMBERS,
@@ -45,7 +47,8 @@ WARNINGS = {
     "fma_site_catalogue:sweeps_whole",
     "echonest_features:no_dead_features",
     "fma_features:no_dead_features",
-    *(f"{name}:few_failures" for name in ("fetches", "audio", "id3_tags", "summary_features")),
+    *(f"{name}:few_failures" for name in ("fetches", "audio", "id3_tags")),
+    *(f"{name}:few_failures" for name in ("summary_features", "spectrograms")),
 }
 BROKEN = {"status": "undecodable", "reason": "It cannot be decoded."}
 ROWS_OF = {
@@ -57,6 +60,7 @@ ROWS_OF = {
     "id3_tags": ID3_TAGS,
     "labels": LABELS,
     "summary_features": SUMMARY_FEATURES,
+    "spectrograms": SPECTROGRAMS,
     "fma_features": FMA_FEATURES,
     "echonest_features": ECHONEST_FEATURES,
     "task_dataset": TASK_MEMBERS,
@@ -107,7 +111,8 @@ def partition_of(spec):
 @pytest.fixture(scope="module")
 def sound(tmp_path_factory):
     lake = sound_lake_in(tmp_path_factory.mktemp("sound"))
-    spoil(lake, FEATURE_FAILURES, lambda rows: [])
+    for failures in (FEATURE_FAILURES, SPECTROGRAM_FAILURES):
+        spoil(lake, failures, lambda rows: [])
     spoil(lake, AUDIO, lambda rows: rows[1:])  # whose features had failed
     return run_all(lake)
 
@@ -123,6 +128,7 @@ def spoilt(tmp_path_factory):
         ID3_TAGS: {"bpm": -1.0},
         LABELS: {"evidence": None},
         SUMMARY_FEATURES: {"mfcc_mean_01": math.inf, "sha256": "f" * 64},
+        SPECTROGRAMS: {"frames": -1, "sha256": "f" * 64},
         FMA_FEATURES: {"chroma_cens_max_01": 7.0},
         ECHONEST_FEATURES: {"valence": 2.0},
         TASK_MEMBERS: {"genre": None},
@@ -138,9 +144,10 @@ def spoilt(tmp_path_factory):
     spoil(lake, AUDIO, lambda rows: [row | BROKEN for row in rows[:6]] + rows[6:])
     spoil(lake, ID3_TAGS, with_every(status="bad_tags", reason="They are damaged."))
     spoil(lake, FETCHES, with_every(outcome="timed_out", reason="The host is slow."))
-    spoil(lake, FEATURE_FAILURES, lambda rows: [
-        rows[0] | {"track_id": f"fma_site:{n}"} for n in range(6)
-    ])  # fmt: skip
+    for failures in (FEATURE_FAILURES, SPECTROGRAM_FAILURES):
+        spoil(lake, failures, lambda rows: [
+            rows[0] | {"track_id": f"fma_site:{n}", "status": "silent"} for n in range(6)
+        ])  # fmt: skip
     spoil(lake, SUMMARY_FEATURES, with_every(tonnetz_skew_02=math.nan))
     spoil(lake, FMA_FEATURES, with_every(tonnetz_skew_02=math.nan))
     spoil(lake, ECHONEST_FEATURES, with_every(tempo=120.0))

@@ -13,12 +13,14 @@ from genre_assets.assets.materialization import (
 )
 from genre_assets.assets.metadata import audio
 from genre_assets.automation import shards, stale
+from genre_assets.features import spectrograms as spectrogram_extractor
 from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
     FEATURE_FAILURES,
     FMA_FEATURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     Table,
 )
@@ -69,6 +71,43 @@ def summary_features(
             context.add_asset_metadata(
                 account.metadata(files.num_rows, features, failures(failed)), partition_key=shard
             )
+
+
+@table_asset(
+    SPECTROGRAMS,
+    group_name=GROUP,
+    partitions_def=shards,
+    code_version=str(spectrogram_extractor.EXTRACTOR_VERSION),
+    deps=[audio],
+    pool="extraction",
+)
+def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+    """Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as TFRecords.
+
+    For neural nets, and only made when it is asked for: a clip of 30 s takes 1.2 MB of disk.
+    """
+    from genre_assets.features.spectrogram_extraction import extract_shard
+    from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
+
+    with lake.open() as opened, workers.open(spectrogram_extractor.warm_up) as pool:
+        for shard in context.partition_keys:
+            account = Account()
+            # Another run of the same shard would take the journals from under this one.
+            with opened.lock(SPECTROGRAMS, shard):
+                files = opened.read(AUDIO, [shard])
+                segments, failed = extract_shard(opened, shard, files, pool, log_of(context, shard))
+            record_rate(opened, SPECTROGRAMS.name, *pool.work_done())
+            context.add_asset_metadata(
+                account.metadata(
+                    files.num_rows,
+                    segments,
+                    failures(failed),
+                    tracks=len(set(segments["track_id"].to_pylist())),
+                    bytes_on_disk=sum(filter(None, bytes_there(opened, segments).values())),
+                ),
+                partition_key=shard,
+            )
+        remove_unlisted(opened)
 
 
 def _precomputed_asset(

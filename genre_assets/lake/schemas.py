@@ -283,6 +283,37 @@ FEATURE_FAILURES = Table(
     "One track whose audio is there but whose features could not be computed.",
 )
 
+SPECTROGRAMS = Table(
+    "spectrograms",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address of the audio that was analysed"),
+        ("extractor_version", pa.int64(), "version of the extractor of spectrograms"),
+        ("segment", pa.int64(), "number of the segment in the track and in the file, from 0"),
+        ("start_s", pa.float64(), "second of the track that the segment begins at"),
+        ("sample_rate", pa.int64(), "samples a second; a frame has 512"),
+        ("frames", pa.int64(), "frames of the segment"),
+        ("file", pa.string(), "TFRecord file of the content, relative to the lake"),
+        ("bytes", pa.int64(), "size of that file, with all its segments"),
+    ),
+    ("track_id", "segment"),
+    "shard",
+    "Ten seconds of one track as spectrograms, for neural nets, and where they are kept.",
+)
+
+SPECTROGRAM_FAILURES = Table(
+    "spectrogram_failures",
+    _schema(
+        _TRACK_ID,
+        ("sha256", pa.string(), "content address of the audio that was analysed"),
+        ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
+        *_STATUS,
+    ),
+    ("track_id",),
+    "shard",
+    "One track whose audio is there but which no spectrograms could be computed of.",
+)
+
 FMA_FEATURES = Table(
     "fma_features",
     _schema(
@@ -436,6 +467,8 @@ TABLES = {
         LABELS,
         SUMMARY_FEATURES,
         FEATURE_FAILURES,
+        SPECTROGRAMS,
+        SPECTROGRAM_FAILURES,
         FMA_FEATURES,
         ECHONEST_FEATURES,
         TASK_MEMBERS,

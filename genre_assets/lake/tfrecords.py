@@ -124,3 +124,8 @@ def _crc32c(data, tables):
     for at in range(whole, data.size):
         crc = tables[0, (crc ^ data[at]) & low] ^ crc >> np.uint32(8)
     return crc ^ np.uint32(0xFFFFFFFF)
+
+
+def warm_up() -> None:
+    """Compile the checksum, under the lock of whoever compiles."""
+    _masked_crc(b"some bytes")

@@ -3,26 +3,28 @@
 import pyarrow.compute as pc
 
 from genre_assets.audio.status import Status
-from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES
+from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.quality.verdict import Verdict, listed, some
 
 
-def every_track_analysed(lake: Lake, shard: str) -> Verdict:
+def every_track_analysed(
+    lake: Lake, shard: str, features: Table = SUMMARY_FEATURES, failures: Table = FEATURE_FAILURES
+) -> Verdict:
     """Check that the ok audio of a shard has features of its bytes, or a failure with a reason.
 
     Args:
         lake: The lake.
         shard: The shard.
+        features: The table of what was computed, named as its asset.
+        failures: The table of what could not be.
     """
     contents = ["track_id", "sha256"]
     files = lake.read(AUDIO, [shard], [*contents, "status"])
     sound = files.filter(pc.field("status") == Status.OK).select(contents).to_pylist()
-    analysed = _by_track(lake.read(SUMMARY_FEATURES, [shard], contents).to_pylist())
-    failed = _by_track(
-        lake.read(FEATURE_FAILURES, [shard], [*contents, "status", "reason"]).to_pylist()
-    )
+    analysed = _by_track(lake.read(features, [shard], contents).to_pylist())
+    failed = _by_track(lake.read(failures, [shard], [*contents, "status", "reason"]).to_pylist())
     why = {
         row["track_id"]: found
         for row in sound
@@ -36,7 +38,7 @@ def every_track_analysed(lake: Lake, shard: str) -> Verdict:
         sentence=f"{counted(len(sound), 'track')} with sound audio in {shard}: "
         + (
             f"{len(why):,} of them {listed(kinds)}, such as {min(why)}; materialise "
-            "summary_features again."
+            f"{features.name} again."
             if why
             else "each has its features or a reason why not."
         ),

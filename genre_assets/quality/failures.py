@@ -13,6 +13,7 @@ from genre_assets.lake.schemas import (
     FETCHES,
     ID3_TAGS,
     REJECTED_ROWS,
+    SPECTROGRAM_FAILURES,
     Table,
 )
 from genre_assets.lake.tables import Lake
@@ -37,11 +38,21 @@ _NO_FAILURE = {
     AUDIO.name: (Status.OK, Status.MISSING),
     ID3_TAGS.name: (Status.OK, Status.MISSING, Status.NO_TAGS),
     FEATURE_FAILURES.name: (Status.OK,),
+    # A track shorter than a segment is no failure: it has summary features.
+    SPECTROGRAM_FAILURES.name: (Status.OK, Status.TOO_SHORT),
 }
 """What became of a track that is no failure of this step."""
 
+_WITH_FAILURES = (
+    REJECTED_ROWS,
+    FETCHES,
+    AUDIO,
+    ID3_TAGS,
+    FEATURE_FAILURES,
+    SPECTROGRAM_FAILURES,
+)
 _KIND = {FETCHES.name: "outcome"}
-_WHAT_IS_TRIED = {FEATURE_FAILURES.name: AUDIO}
+_WHAT_IS_TRIED = {FEATURE_FAILURES.name: AUDIO, SPECTROGRAM_FAILURES.name: AUDIO}
 
 
 @dataclass(frozen=True)
@@ -57,7 +68,8 @@ def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
 
     Args:
         lake: The lake.
-        table: ``fetches``, ``audio``, ``id3_tags`` or ``feature_failures``.
+        table: A table of what was tried, or of what failed: ``fetches``, ``audio``, ``id3_tags``,
+            ``feature_failures`` or ``spectrogram_failures``.
         partition: The shard.
     """
     tried = _tried(lake, table, partition)
@@ -94,7 +106,7 @@ def nothing_failed(lake: Lake) -> Verdict:
     """
     failures = [
         failure
-        for table in (REJECTED_ROWS, FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES)
+        for table in _WITH_FAILURES
         for failure in _failures(lake, table, lake.partitions(table))
     ]
     kinds = _by_kind(failures)
@@ -124,7 +136,7 @@ def _tried(lake: Lake, table: Table, partition: str) -> int:
         return len(set(lake.read(FETCHES, [partition], ["track_id"])["track_id"].to_pylist()))
     rows = lake.read(_WHAT_IS_TRIED.get(table.name, table), [partition], ["status"])
     there = rows.filter(pc.field("status") != Status.MISSING)
-    if table is FEATURE_FAILURES:
+    if table.name in _WHAT_IS_TRIED:
         there = there.filter(pc.field("status") == Status.OK)
     return there.num_rows
 

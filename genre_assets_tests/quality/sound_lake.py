@@ -29,6 +29,8 @@ from genre_assets.lake.schemas import (
     REJECTED_ROWS,
     SCORES,
     SIGHTINGS,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     SWEEPS,
     TAKEDOWNS,
@@ -56,6 +58,10 @@ def sound_lake_in(folder: Path) -> Lake:
     lake = Lake(folder / "lake")
     for table, rows in _sound_rows().items():
         lake.write(table, rows, PARTITION[table.partitioned_by])
+    for row in lake.read(SPECTROGRAMS).to_pylist():
+        path = lake.root / row["file"]
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(bytes(row["bytes"]))
     folder = _row_of_tracks(0) | {"source": "folder", "track_id": "folder:0", "shard": "folder_00"}
     lake.write(TRACKS, TRACKS.of_rows([folder]), "folder_00")
     return lake
@@ -187,6 +193,12 @@ def _sound_rows() -> dict[Table, pa.Table]:
                 "extractor_version": 1, "feature_source": "genre_assets", **summary_values(n),
             } for n in analysed)),
             rows(FEATURE_FAILURES, [contents[0] | {
+                "extractor_version": 1, "status": "too_short", "reason": "It is too short."}]),
+            rows(SPECTROGRAMS, (contents[n] | {
+                "extractor_version": 1, "segment": segment, "start_s": 10.0 * segment,
+                "sample_rate": 44100, "frames": 861, "file": f"tfrecords/{n}", "bytes": 8,
+            } for n in analysed for segment in range(3))),
+            rows(SPECTROGRAM_FAILURES, [contents[0] | {
                 "extractor_version": 1, "status": "too_short", "reason": "It is too short."}]),
             rows(FMA_FEATURES, (keys[n] | {"feature_source": "fma", **summary_values(n)}
                                 for n in numbers)),

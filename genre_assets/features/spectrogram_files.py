@@ -1,0 +1,94 @@
+"""The TFRecord files of the lake: the spectrograms of one audio file each, by its content.
+
+``<lake>/tfrecords/spectrograms-<version>/ab/<sha256>.tfrecord`` holds a record for each segment,
+in their order, a ``tf.train.Example`` of
+
+- for each name in :data:`genre_assets.features.spectrograms.BANDS` the bytes of an array of shape
+  (frames, bands), float16, little-endian, C order;
+- ``segment``, an integer.
+
+A file for each content and not one for a thousand, so that a worker writes it whole or not at all,
+what is new touches nothing that is there, a track that had to go goes alone, and each side of a
+split reads no byte of the other: a net is fed as fast as from large files (benchmarks/feeding.py).
+
+Light: numba is only loaded when records are written.
+"""
+
+import time
+from pathlib import Path
+
+import pyarrow as pa
+
+from genre_assets.features.spectrograms import EXTRACTOR_VERSION, Segment
+from genre_assets.lake.schemas import SPECTROGRAMS
+from genre_assets.lake.tables import SUPERSEDED_FILES_STAY_S, Lake
+
+FOLDER = "tfrecords"
+
+
+def relative_path(sha256: str) -> str:
+    """Where the spectrograms of a content lie, relative to the lake."""
+    return f"{FOLDER}/spectrograms-{EXTRACTOR_VERSION}/{sha256[:2]}/{sha256}.tfrecord"
+
+
+def write_segments(lake_root: Path, sha256: str, segments: list[Segment]) -> int:
+    """Write the spectrograms of a content to its file, whole and synced or not at all.
+
+    Returns:
+        Size of the file in bytes.
+    """
+    from genre_assets.lake.tfrecords import example, write_tfrecord
+
+    records = (
+        example(
+            {name: values.astype("<f2").tobytes() for name, values in segment.spectrograms.items()}
+            | {"segment": segment.number}
+        )
+        for segment in segments
+    )
+    path = lake_root / relative_path(sha256)
+    write_tfrecord(path, records)
+    return path.stat().st_size
+
+
+def bytes_there(lake: Lake, rows: pa.Table) -> dict[str, int | None]:
+    """Sizes of the files that rows of ``spectrograms`` name; None where there is none."""
+    sizes = {}
+    for name in sorted(set(rows["file"].to_pylist())):
+        try:
+            sizes[name] = (lake.root / name).stat().st_size
+        except FileNotFoundError:
+            sizes[name] = None
+    return sizes
+
+
+def remove_contents(lake_root: Path, contents: frozenset[str]) -> int:
+    """Delete the spectrograms of contents that had to go, of any version; how many files."""
+    return sum(
+        _removed(path)
+        for sha256 in sorted(contents)
+        for path in _all_files(lake_root, f"{sha256[:2]}/*{sha256}*")
+    )
+
+
+def remove_unlisted(lake: Lake) -> int:
+    """Delete files that no row names any more, or that a kill left; how many files.
+
+    They stay for a day, for whoever is reading them and for runs that still write.
+    """
+    oldest_to_keep = time.time() - SUPERSEDED_FILES_STAY_S
+    listed = set(lake.read(SPECTROGRAMS, columns=["file"])["file"].to_pylist())
+    return sum(
+        _removed(path)
+        for path in _all_files(lake.root, "*/*")
+        if str(path.relative_to(lake.root)) not in listed and path.stat().st_mtime < oldest_to_keep
+    )
+
+
+def _all_files(lake_root: Path, pattern: str) -> list[Path]:
+    return sorted((lake_root / FOLDER).glob(f"spectrograms-*/{pattern}"))
+
+
+def _removed(path: Path) -> bool:
+    path.unlink(missing_ok=True)
+    return True
