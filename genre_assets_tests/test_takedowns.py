@@ -19,6 +19,7 @@ import pytest
 from genre_assets.audio.probe import PROBE_VERSION, probe_shard
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
+from genre_assets.features.spectrogram_files import relative_path
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
 from genre_assets.labels.labelling import label_tracks
 from genre_assets.lake.schemas import (
@@ -34,6 +35,7 @@ from genre_assets.lake.schemas import (
     PREDICTIONS,
     SCORES,
     SIGHTINGS,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TABLES,
     TAKEDOWNS,
@@ -167,10 +169,17 @@ class ALake:
         )
         self.write(SUMMARY_FEATURES, [features(key, sha) for key, sha in known])
         self.write(FEATURE_FAILURES, [])
+        self.write(SPECTROGRAMS, [self.spectrograms(key, sha) for key, sha in known])
         for genres in (["Jazz"], None):
             self.label(genres)
         refresh_views(self.lake)
         return self
+
+    def spectrograms(self, track_id, sha):
+        file = relative_path(sha)
+        (self.root / file).parent.mkdir(parents=True, exist_ok=True)
+        (self.root / file).write_text(f"The sound of {sha}.")
+        return {"track_id": track_id, "sha256": sha, "segment": 0, "file": file}
 
     def keep(self, bytes_):
         part = self.store.partial("being written")
@@ -310,7 +319,8 @@ def a_lake(template, tmp_path):
 
 def everything_but(lake, track_ids):
     """All rows of all derived tables that are not of the tracks."""
-    tables = (AUDIO, ID3_TAGS, LABELS, SUMMARY_FEATURES, FMA_FEATURES, ECHONEST_FEATURES)
+    features = (SUMMARY_FEATURES, SPECTROGRAMS, FMA_FEATURES, ECHONEST_FEATURES)
+    tables = (AUDIO, ID3_TAGS, LABELS, *features)
     return {
         table.name: [
             row for row in lake.read(table).to_pylist() if row["track_id"] not in track_ids
@@ -360,7 +370,7 @@ def test_nothing_of_a_track_is_left_in_any_file_and_no_refresh_brings_it_back(a_
     a_lake.lake.journal(SUMMARY_FEATURES, SHARD).append(lake.read(SUMMARY_FEATURES))
     a_lake.store.partial(f"{GONE} {FILES}/100.mp3").write_bytes(content(100)[:50])
     gone_sha = sha256(content(100))
-    assert len(a_lake.traces(GONE, gone_sha)) == 20
+    assert len(a_lake.traces(GONE, gone_sha)) == 22
     spared = everything_but(lake, {GONE})
 
     done = a_lake.take_down()
@@ -373,7 +383,7 @@ def test_nothing_of_a_track_is_left_in_any_file_and_no_refresh_brings_it_back(a_
     assert done.removed.tasks == ("with_it",)
     assert done.removed.files == done.removed.partial_downloads == 1
     assert done.removed.rows == {
-        "audio": 1, "id3_tags": 1, "labels": 1, "summary_features": 1
+        "audio": 1, "id3_tags": 1, "labels": 1, "spectrograms": 1, "summary_features": 1
     }  # fmt: skip
     assert lake.partitions(TASK_MEMBERS) == lake.partitions(SCORES) == ["without_it"]
     assert sorted(path.name for path in (a_lake.root / "models").iterdir()) == ["task=without_it"]

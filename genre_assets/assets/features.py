@@ -24,6 +24,7 @@ from genre_assets.lake.schemas import (
     SUMMARY_FEATURES,
     Table,
 )
+from genre_assets.lake.store import Store
 from genre_assets.progress import counted
 from genre_assets.rates import record_rate
 from genre_assets.resources import FmaDataset, LakeResource, Workers
@@ -88,6 +89,7 @@ def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers:
     """
     from genre_assets.features.spectrogram_extraction import extract_shard
     from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
+    from genre_assets.takedowns import enforce
 
     with lake.open() as opened, workers.open(spectrogram_extractor.warm_up) as pool:
         for shard in context.partition_keys:
@@ -108,6 +110,8 @@ def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers:
                 partition_key=shard,
             )
         remove_unlisted(opened)
+        # Nothing downstream does it for a run that began before a take-down.
+        enforce(opened, Store(opened.root), context.log.info)
 
 
 def _precomputed_asset(
