@@ -6,6 +6,7 @@ an unchanged sweep starts nothing downstream.
 """
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
@@ -17,6 +18,7 @@ from pydantic import Field
 
 from genre_assets.assets.materialization import (
     Account,
+    Told,
     column_schema,
     failures,
     in_one_sentence,
@@ -189,13 +191,14 @@ def fetches(
     fma_site: FmaSite,
     licence_policy: LicencePolicy,
     workers: Workers,
-) -> None:
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
     from genre_assets.takedowns import enforce, taken_down
 
     with lake.open() as opened, workers.open() as pool, in_one_sentence():
         access = trouble = None
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             # Read anew for each shard: a first download takes days.
@@ -222,7 +225,8 @@ def fetches(
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
             asked = tried.filter(pc.field("attempts") > 0).num_rows
             record_rate(opened, FETCHES.name, asked, account.seconds)
-            context.add_asset_metadata(
+            told.of(
+                shard,
                 account.metadata(
                     listed.num_rows,
                     rows,
@@ -230,11 +234,12 @@ def fetches(
                     downloaded=tried.num_rows - tried["sha256"].null_count,
                     megabytes=round(sum(filter(None, tried["bytes"].to_pylist())) / 1e6, 1),
                 ),
-                partition_key=shard,
+                opened.version(FETCHES, shard),
             )
             if trouble:
                 raise trouble
         enforce(opened, Store(opened.root), context.log.info)
+        yield from told.results()
 
 
 def unpacked_dataset(lake: Lake) -> Path:
@@ -265,15 +270,17 @@ def _record_sweep(
             for rows in (pc.field("source") == source, pc.field("source") != source)
         )
         swept = merge_sweep(known, catalogue.tracks, now, catalogue.still_there)
+        fingerprints = {}
         for shard in sorted(set(swept["shard"].to_pylist())):
             rows = pa.concat_tables([_in_shard(swept, shard), _in_shard(others, shard)])
             lake.write(TRACKS, rows, shard)
+            fingerprints[shard] = shard_fingerprint(rows)
             context.log_event(
                 dg.AssetMaterialization(
                     "tracks",
                     partition=shard,
                     metadata={"dagster/row_count": rows.num_rows, "sample": sample(rows)},
-                    tags={"dagster/data_version": shard_fingerprint(rows)},
+                    tags={"dagster/data_version": fingerprints[shard]},
                 )
             )
     lake.write(REJECTED_ROWS, catalogue.rejected, source)
@@ -289,6 +296,7 @@ def _record_sweep(
         rows_in=listed + catalogue.rejected.num_rows,
         rows=swept,
         failed={"rejected": catalogue.rejected.num_rows} if catalogue.rejected.num_rows else None,
+        version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
         notes=dg.MetadataValue.json(catalogue.notes),
         **more,
