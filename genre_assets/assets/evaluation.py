@@ -113,7 +113,15 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         for name in context.partition_keys:
             account = Account()
             figures = opened.read(SCORES, [name])
-            best = choose_champion(figures, opened.read(CHAMPIONS, [name]), datetime.now(UTC))
+            best = choose_champion(
+                figures,
+                opened.read(CHAMPIONS, [name]),
+                opened.read(PREDICTIONS, [name]),
+                opened.read(TASK_MEMBERS, [name]),
+                chosen_at=datetime.now(UTC),
+            )
+            for why in best["why"].to_pylist():
+                context.log.info(f"{best['model'][0]}: {why}")
             opened.write(CHAMPIONS, best, name)
             context.add_asset_metadata(account.metadata(figures.num_rows, best), partition_key=name)
 

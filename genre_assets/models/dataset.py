@@ -39,7 +39,7 @@ FOLDS = 5
 COMPILATION_ARTISTS = 4
 OFFICIAL_SPLITS = ("training", "validation", "test")
 CHANGES_THAT_COUNT = 0.05
-"""Share of a task's members that may be new or otherwise labelled before models are trained anew."""
+"""Share of new or otherwise labelled members from which models of a task are trained anew."""
 CHANGES_WAIT_AT_MOST = timedelta(days=6)
 """After which any change counts: a little less than the week between two looks at it."""
 _MATTERS = ("genre", "artist_key", "feature_table", "split")
