@@ -10,9 +10,13 @@ Three kinds of assets keep themselves up to date, each by a condition of its own
 for. Dagster evaluates them every 30 seconds.
 """
 
+import json
+
 import dagster as dg
 
+from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
+from genre_assets.resources import LakeResource
 from genre_assets.sources.shards import SHARDS
 
 shards = dg.StaticPartitionsDefinition(SHARDS)
@@ -180,6 +184,31 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
     "use and their models.",
 )
 
+
+@dg.sensor(
+    target=dg.AssetSelection.assets("fetches", "audio", "id3_tags", "summary_features"),
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+)
+def try_again(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
+    """Makes the shards anew in which ``genre-assets retry`` asked for another try."""
+    from genre_assets.quarantine import asked_for
+
+    found, looked_at = asked_for(Lake(lake.root), json.loads(context.cursor or "{}"))
+    return dg.SensorResult(
+        run_requests=[
+            dg.RunRequest(
+                run_key=f"{asset} {shard} {version}",
+                asset_selection=[dg.AssetKey(asset)],
+                partition_key=shard,
+                tags=ASKED_UNASKED,
+            )
+            for (asset, shard), version in found.items()
+        ],
+        cursor=json.dumps(looked_at),
+    )
+
+
 refresh = dg.define_asset_job(
     "refresh",
     dg.AssetSelection.assets("fetches", "audio", "id3_tags", "labels", "summary_features"),
@@ -214,4 +243,4 @@ train = dg.define_asset_job(
 
 jobs = [scrape, refresh, train]
 schedules = [scrape_refresh]
-sensors = [keep_up_to_date]
+sensors = [keep_up_to_date, try_again]

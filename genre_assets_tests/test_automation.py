@@ -12,11 +12,14 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from genre_assets.automation import ASKED_UNASKED, keep_up_to_date
+from genre_assets.automation import ASKED_UNASKED, keep_up_to_date, try_again
 from genre_assets.checks import Check, Subject, checks_of
 from genre_assets.definitions import defs
+from genre_assets.lake.schemas import AUDIO, TRACKS
+from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
 from genre_assets.quality.verdict import Verdict
+from genre_assets.quarantine import ask_again
 from genre_assets.resources import FmaSite, LakeResource
 from genre_assets.sources.shards import SHARDS
 
@@ -413,10 +416,37 @@ class TestTasks:
 
 
 def test_the_automation_is_on_and_marks_its_runs():
-    (sensor,) = defs.sensors or []
-    assert sensor is keep_up_to_date
+    assert list(defs.sensors or []) == [keep_up_to_date, try_again]
     assert keep_up_to_date.default_status == dg.DefaultSensorStatus.RUNNING
     assert keep_up_to_date.run_tags == ASKED_UNASKED
+
+
+def test_another_try_that_was_asked_for_is_made_once(tmp_path):
+    lake = Lake(tmp_path)
+    failed = {"track_id": "folder:1", "status": "undecodable", "reason": "broken"}
+    sound = {"track_id": "folder:2", "status": "ok", "probe_version": 1}
+    lake.write(
+        TRACKS, TRACKS.of_rows([{"track_id": "folder:1", "shard": "folder_00"}]), "folder_00"
+    )
+    lake.write(AUDIO, AUDIO.of_rows([failed | {"probe_version": 1}, sound]), "folder_00")
+    lake.write(AUDIO, AUDIO.of_rows([sound]), "folder_01")
+    cursor = None
+
+    def look():
+        nonlocal cursor
+        context = dg.build_sensor_context(
+            cursor=cursor, resources={"lake": LakeResource(root=str(tmp_path))}
+        )
+        result = try_again(context)
+        cursor = result.cursor
+        return [(r.asset_selection, r.partition_key) for r in result.run_requests]
+
+    assert look() == []
+    assert ask_again(lake).marked == {"audio": {"folder_00": 1}}
+    assert look() == [([dg.AssetKey("audio")], "folder_00")]
+    assert look() == []
+    lake.write(AUDIO, AUDIO.of_rows([failed | {"probe_version": 2}, sound]), "folder_00")
+    assert look() == []
 
 
 def test_each_asset_that_can_be_made_from_others_is_kept_up_to_date():
