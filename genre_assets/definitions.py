@@ -8,7 +8,7 @@ for category in (dg.BetaWarning, dg.PreviewWarning):
     warnings.filterwarnings("ignore", category=category)
 
 from genre_assets.assets import evaluation, features, ingest, metadata, models  # noqa: E402
-from genre_assets.automation import jobs, schedules  # noqa: E402
+from genre_assets.automation import jobs, schedules, sensors  # noqa: E402
 from genre_assets.checks import asset_checks  # noqa: E402
 from genre_assets.resources import resources_from  # noqa: E402
 from genre_assets.settings import read_settings  # noqa: E402
@@ -20,5 +20,6 @@ defs = dg.Definitions(
     asset_checks=asset_checks,
     jobs=jobs,
     schedules=schedules,
+    sensors=sensors,
     resources=resources_from(read_settings()),
 )

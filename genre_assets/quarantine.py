@@ -7,6 +7,7 @@ added to: there, asking is a row of its own.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -84,7 +85,10 @@ class Asked:
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
             )
         if self.marked:
-            lines.append("Now: genre-assets plan shows them, genre-assets run tries them.")
+            lines.append(
+                "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's "
+                "daemon runs, it does within a minute."
+            )
         else:
             kinds = ", ".join(f"{kind} ({n:,})" for kind, n in self.kinds.most_common())
             there = f"in quarantine are {kinds}" if kinds else "nothing more is in quarantine"
@@ -127,6 +131,41 @@ def ask_again(
         if request.asked.marked:
             refresh_views(lake)
     return request.asked
+
+
+def asked_for(
+    lake: Lake, looked_at: Mapping[str, str]
+) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
+    """Find the shards in which another try is asked for.
+
+    Args:
+        lake: The lake.
+        looked_at: What the last look returned second; tables that are as they were are not read.
+
+    Returns:
+        For each pair of an asset and a shard the version of the rows that ask, and what to hand
+        to the next look.
+    """
+    found, versions = {}, {}
+    for table in TABLES.values():
+        for shard in map(str, lake.partitions(table)):
+            place, version = f"{table.name} {shard}", lake.version(table, shard)
+            versions[place] = version
+            if looked_at.get(place) != version and _asks(lake, table, shard):
+                found[_ASSET.get(table.name, table.name), shard] = version
+    return found, versions
+
+
+def _asks(lake: Lake, table: Table, shard: str) -> bool:
+    if table != FETCHES:
+        column = _VERSION[table.name]
+        return lake.read(table, [shard], columns=[column])[column].null_count > 0
+    tries = lake.read(table, [shard], columns=["track_id", "fetched_at", "outcome"])
+    latest = {
+        row["track_id"]: row["outcome"]
+        for row in sorted(tries.to_pylist(), key=lambda row: row["fetched_at"])
+    }
+    return ASKED_AGAIN in latest.values()
 
 
 @dataclass(frozen=True)

@@ -349,7 +349,7 @@ def train_for_real(a_lake, name, labels):
     honest, leaky, notes = gather_predictions(lake, name, members, values)
     assert notes == []
     scores = score(honest, leaky, members, NOW)
-    champion = choose_champion(scores, CHAMPIONS.empty(), NOW)
+    champion = choose_champion(scores, CHAMPIONS.empty(), honest, members, NOW)
     write_report(
         report_path(lake, name), task, members, tracks.slice(0, 0), tracks.slice(0, 0), honest,
         scores, champion, NOW, "the command",

@@ -15,7 +15,7 @@ from genre_assets.assets.models import (
     trained_models,
     write_credits,
 )
-from genre_assets.automation import one_run_for_a_range, tasks
+from genre_assets.automation import one_run_a_task, stale_model, tasks
 from genre_assets.lake.schemas import (
     CHAMPIONS,
     ID3_TAGS,
@@ -36,7 +36,9 @@ GROUP = "evaluation"
     PREDICTIONS,
     group_name=GROUP,
     partitions_def=tasks,
+    backfill_policy=one_run_a_task,
     code_version="1",
+    automation_condition=stale_model,
     deps=[task_dataset, *trained_models],
 )
 def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -70,7 +72,9 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     SCORES,
     group_name=GROUP,
     partitions_def=tasks,
+    backfill_policy=one_run_a_task,
     code_version="1",
+    automation_condition=stale_model,
     deps=[predictions],
 )
 def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -96,7 +100,9 @@ def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     CHAMPIONS,
     group_name=GROUP,
     partitions_def=tasks,
+    backfill_policy=one_run_a_task,
     code_version="1",
+    automation_condition=stale_model,
     deps=[scores],
 )
 def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -107,7 +113,15 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         for name in context.partition_keys:
             account = Account()
             figures = opened.read(SCORES, [name])
-            best = choose_champion(figures, opened.read(CHAMPIONS, [name]), datetime.now(UTC))
+            best = choose_champion(
+                figures,
+                opened.read(CHAMPIONS, [name]),
+                opened.read(PREDICTIONS, [name]),
+                opened.read(TASK_MEMBERS, [name]),
+                chosen_at=datetime.now(UTC),
+            )
+            for why in best["why"].to_pylist():
+                context.log.info(f"{best['model'][0]}: {why}")
             opened.write(CHAMPIONS, best, name)
             context.add_asset_metadata(account.metadata(figures.num_rows, best), partition_key=name)
 
@@ -115,8 +129,9 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 @dg.asset(
     group_name=GROUP,
     partitions_def=tasks,
-    backfill_policy=one_run_for_a_range,
+    backfill_policy=one_run_a_task,
     code_version="1",
+    automation_condition=stale_model,
     deps=[scores, champion, every_shard_of(tracks), every_shard_of(id3_tags)],
     kinds={"html"},
 )

@@ -1,11 +1,14 @@
 """Features: computed from the audio, shard by shard, or published beside the FMA dataset."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 import pyarrow as pa
 
 from genre_assets.assets.ingest import fma_dataset_catalogue, unpacked_dataset
 from genre_assets.assets.materialization import (
     Account,
+    Told,
     failures,
     in_one_sentence,
     log_of,
@@ -43,11 +46,12 @@ GROUP = "features"
 )
 def summary_features(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
-) -> None:
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The 518 FMA summary features of every track whose audio is sound."""
     from genre_assets.features.extraction import extract_shard
 
     with lake.open() as opened, workers.open(warm_up) as pool:
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             # Another run of the same shard would take the journals from under this one.
@@ -69,9 +73,13 @@ def summary_features(
                 journal.clear()
                 failure_journal.clear()
             record_rate(opened, SUMMARY_FEATURES.name, *pool.work_done())
-            context.add_asset_metadata(
-                account.metadata(files.num_rows, features, failures(failed)), partition_key=shard
+            told.of(
+                shard,
+                account.metadata(files.num_rows, features, failures(failed)),
+                opened.version(SUMMARY_FEATURES, shard),
+                opened.version(FEATURE_FAILURES, shard),
             )
+        yield from told.results()
 
 
 @table_asset(
@@ -124,6 +132,7 @@ def _precomputed_asset(
         group_name=GROUP,
         code_version="1",
         deps=[fma_dataset_catalogue],
+        automation_condition=stale,
     )
     def precomputed(
         context: dg.AssetExecutionContext, lake: LakeResource, fma_dataset: FmaDataset
@@ -147,7 +156,12 @@ def _precomputed_asset(
                 if path.exists()
                 else f"The dataset has no {file_name}: nothing to take."
             )
-            return account.result(rows.num_rows + left_out, rows, found.left_out)
+            return account.result(
+                rows.num_rows + left_out,
+                rows,
+                found.left_out,
+                version=[opened.version(table, shard) for shard in opened.partitions(table)],
+            )
 
     return precomputed
 

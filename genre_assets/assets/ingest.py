@@ -6,17 +6,18 @@ an unchanged sweep starts nothing downstream.
 """
 
 import uuid
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
 from genre_assets.assets.materialization import (
     Account,
+    Told,
     column_schema,
     failures,
     in_one_sentence,
@@ -73,6 +74,7 @@ def fma_site_catalogue(
         sweep_site,
         sweep_that_never_began,
     )
+    from genre_assets.sources.fma_site.known import Known
 
     with lake.open() as opened, in_one_sentence():
         account = Account()
@@ -88,8 +90,7 @@ def fma_site_catalogue(
                         config.mode,
                         read=visitor.read,
                         archive=archive,
-                        tracks=_tracks_of(opened, "fma_site"),
-                        sightings=opened.read(SIGHTINGS),
+                        known=Known(opened),
                         sweeps=swept_before,
                         rejected=opened.read(REJECTED_ROWS, ["fma_site"]),
                         log=context.log.info,
@@ -134,7 +135,7 @@ def folder_catalogue(
         account = Account()
         catalogue = read_catalogue(
             music_folder.path(),
-            _tracks_of(opened, "folder"),
+            opened.read(TRACKS).filter(pc.field("source") == "folder"),
             audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
             log=context.log.info,
         )
@@ -189,13 +190,14 @@ def fetches(
     fma_site: FmaSite,
     licence_policy: LicencePolicy,
     workers: Workers,
-) -> None:
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
     from genre_assets.takedowns import enforce, taken_down
 
     with lake.open() as opened, workers.open() as pool, in_one_sentence():
         access = trouble = None
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             # Read anew for each shard: a first download takes days.
@@ -222,7 +224,8 @@ def fetches(
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
             asked = tried.filter(pc.field("attempts") > 0).num_rows
             record_rate(opened, FETCHES.name, asked, account.seconds)
-            context.add_asset_metadata(
+            told.of(
+                shard,
                 account.metadata(
                     listed.num_rows,
                     rows,
@@ -230,20 +233,17 @@ def fetches(
                     downloaded=tried.num_rows - tried["sha256"].null_count,
                     megabytes=round(sum(filter(None, tried["bytes"].to_pylist())) / 1e6, 1),
                 ),
-                partition_key=shard,
+                opened.version(FETCHES, shard),
             )
             if trouble:
                 raise trouble
         enforce(opened, Store(opened.root), context.log.info)
+        yield from told.results()
 
 
 def unpacked_dataset(lake: Lake) -> Path:
     """Where the zips of the FMA dataset are unpacked to in a lake."""
     return lake.root / "fma_dataset"
-
-
-def _tracks_of(lake: Lake, source: str) -> pa.Table:
-    return lake.read(TRACKS).filter(pc.field("source") == source)
 
 
 def _record_sweep(
@@ -255,45 +255,68 @@ def _record_sweep(
     **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
     """Write what a sweep found, shard by shard, and tell Dagster of each."""
-    from genre_assets.sources.sweeps import merge_sweep, shard_fingerprint
+    from genre_assets.sources.sweeps import record_sweep
 
-    now = datetime.now(UTC)
-    with lake.lock(TRACKS):
-        stored = lake.read(TRACKS)
-        known, others = (
-            stored.filter(rows)
-            for rows in (pc.field("source") == source, pc.field("source") != source)
-        )
-        swept = merge_sweep(known, catalogue.tracks, now, catalogue.still_there)
-        for shard in sorted(set(swept["shard"].to_pylist())):
-            rows = pa.concat_tables([_in_shard(swept, shard), _in_shard(others, shard)])
-            lake.write(TRACKS, rows, shard)
-            context.log_event(
-                dg.AssetMaterialization(
-                    "tracks",
-                    partition=shard,
-                    metadata={"dagster/row_count": rows.num_rows, "sample": sample(rows)},
-                    tags={"dagster/data_version": shard_fingerprint(rows)},
-                )
-            )
+    newly_gone = record_sweep(
+        lake, source, catalogue.tracks, datetime.now(UTC), catalogue.still_there, catalogue.gone
+    )
+    fingerprints = _tell_of_tracks(context, lake)
     lake.write(REJECTED_ROWS, catalogue.rejected, source)
     for note in catalogue.notes:
         context.log.warning(note)
-    listed = catalogue.tracks.num_rows
-    gone = swept.num_rows - swept["gone_at"].null_count
+    listed, gone = catalogue.tracks.num_rows, sum(newly_gone.values())
     context.log.info(
         f"{counted(listed, 'track')} listed, {catalogue.rejected.num_rows} rejected, "
-        f"{gone} known ones no longer listed"
+        f"{gone} known ones gone since the last sweep"
     )
     return account.result(
         rows_in=listed + catalogue.rejected.num_rows,
-        rows=swept,
+        rows=catalogue.tracks,
         failed={"rejected": catalogue.rejected.num_rows} if catalogue.rejected.num_rows else None,
+        version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
         notes=dg.MetadataValue.json(catalogue.notes),
         **more,
     )
 
 
-def _in_shard(rows: pa.Table, shard: str) -> pa.Table:
-    return rows.filter(pc.field("shard") == shard)
+_VERSION = "lake_version"
+"""Metadata by which a materialisation of ``tracks`` says which file it speaks of."""
+
+
+def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
+    """Tell Dagster of each shard of ``tracks`` that is another than it was last told.
+
+    Returns:
+        The fingerprint of every shard.
+    """
+    from genre_assets.sources.sweeps import shards_other_than
+
+    # Two sweeps that tell at a time would leave the older word as the last.
+    with lake.lock(TRACKS):
+        told, fingerprints = {}, {}
+        for shard in filter(None, lake.partitions(TRACKS)):
+            if last := _last_told(context.instance, shard):
+                told[shard] = last.metadata[_VERSION].value if _VERSION in last.metadata else None
+                fingerprints[shard] = (last.tags or {})["dagster/data_version"]
+        for state in shards_other_than(lake, told):
+            fingerprints[state.shard] = state.fingerprint
+            context.log_event(
+                dg.AssetMaterialization(
+                    "tracks",
+                    partition=state.shard,
+                    metadata={
+                        "dagster/row_count": state.rows.num_rows,
+                        "sample": sample(state.rows),
+                        _VERSION: state.version,
+                    },
+                    tags={"dagster/data_version": state.fingerprint},
+                )
+            )
+    return fingerprints
+
+
+def _last_told(instance: dg.DagsterInstance, shard: str) -> dg.AssetMaterialization | None:
+    of_shard = dg.AssetRecordsFilter(asset_key=dg.AssetKey("tracks"), asset_partitions=[shard])
+    records = instance.fetch_materializations(of_shard, limit=1).records
+    return records[0].asset_materialization if records else None

@@ -1,12 +1,17 @@
 """What a materialisation says of itself: counts in, out and failed, a sample, seconds and rate."""
 
+import hashlib
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 import dagster as dg
 import pyarrow as pa
+from dagster._core.definitions.data_version import (
+    DATA_VERSION_IS_USER_PROVIDED_TAG,
+    DATA_VERSION_TAG,
+)
 
 from genre_assets.automation import one_run_for_a_range
 from genre_assets.errors import UserError
@@ -37,17 +42,20 @@ def failures(rows: pa.Table, column: str = "status") -> Counter[str]:
 def table_asset(table: Table, **options) -> Callable[[Callable], dg.AssetsDefinition]:
     """The decorator of an asset that writes a table of the lake.
 
-    Its columns are shown in the UI, and a range of its partitions is one run.
+    Its columns are shown in the UI, and a range of its partitions is one run unless the options
+    say otherwise.
 
     Args:
         table: The table.
         **options: Further options of ``dagster.asset``.
     """
     return dg.asset(
-        metadata=column_schema(table),
-        kinds={"parquet"},
-        backfill_policy=one_run_for_a_range,
-        **options,
+        **{
+            "metadata": column_schema(table),
+            "kinds": {"parquet"},
+            "backfill_policy": one_run_for_a_range,
+            **options,
+        }
     )
 
 
@@ -59,6 +67,41 @@ def log_of(context: dg.AssetExecutionContext, partition: str) -> Log:
 def counts(values: pa.ChunkedArray) -> dg.JsonMetadataValue:
     """How often each value stands in a column, as the UI can show it."""
     return dg.MetadataValue.json(dict(Counter(v or "" for v in values.to_pylist()).most_common(50)))
+
+
+class Told:
+    """What Dagster is told of the partitions that a run made: metadata, and a version of the rows.
+
+    What is made of a partition that came out the same as before is not out of date.
+
+    Args:
+        context: Of the asset that is made.
+    """
+
+    def __init__(self, context: dg.AssetExecutionContext):
+        self._context = context
+        self._of: dict[str, tuple[dict, str]] = {}
+
+    def of(self, partition: str, metadata: dict, *versions: str) -> None:
+        """Take down what is to be told of a partition, and the versions of what was written."""
+        self._of[partition] = metadata, "-".join(versions)
+
+    def results(self) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
+        """What the asset yields at its end."""
+        if len(self._of) == 1:
+            ((metadata, version),) = self._of.values()
+            yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
+            return
+        # The one result of a run speaks of all its partitions alike, so each of them is told of
+        # once more, by itself, with what the result has on record of code and inputs.
+        yield dg.MaterializeResult()
+        key = self._context.asset_key
+        record = self._context.instance.get_latest_materialization_event(key)
+        assert record and record.asset_materialization
+        shared = record.asset_materialization.tags or {}
+        for partition, (metadata, version) in self._of.items():
+            tags = {**shared, DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+            yield dg.AssetMaterialization(key, partition=partition, metadata=metadata, tags=tags)
 
 
 class Account:
@@ -97,10 +140,20 @@ class Account:
         }
 
     def result(
-        self, rows_in: int, rows: pa.Table, failed: Mapping[str, int] | None = None, **more
+        self,
+        rows_in: int,
+        rows: pa.Table,
+        failed: Mapping[str, int] | None = None,
+        *,
+        version: Iterable[str],
+        **more,
     ) -> dg.MaterializeResult:
-        """The same as the result of an asset."""
-        return dg.MaterializeResult(metadata=self.metadata(rows_in, rows, failed, **more))
+        """The same as the result of an asset, with the versions of the parts that it wrote."""
+        digest = hashlib.sha256("\n".join(version).encode()).hexdigest()[:32]
+        return dg.MaterializeResult(
+            metadata=self.metadata(rows_in, rows, failed, **more),
+            data_version=dg.DataVersion(digest),
+        )
 
 
 def sample(rows: pa.Table) -> dg.TableMetadataValue:

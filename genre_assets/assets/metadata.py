@@ -1,11 +1,20 @@
 """Metadata: what the audio files are, what their tags say, and what each track is held to be."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from genre_assets.assets.ingest import fetches, tracks
-from genre_assets.assets.materialization import Account, counts, failures, log_of, table_asset
+from genre_assets.assets.materialization import (
+    Account,
+    Told,
+    counts,
+    failures,
+    log_of,
+    table_asset,
+)
 from genre_assets.audio.probe import PROBE_VERSION
-from genre_assets.automation import shards, stale
+from genre_assets.automation import shards, stale, stale_labels
 from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.rates import record_rate
@@ -23,7 +32,9 @@ GROUP = "metadata"
     deps=[tracks, fetches],
     automation_condition=stale,
 )
-def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+def audio(
+    context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio file of each track: content address, format, length, or a named failure."""
     from genre_assets.audio.probe import probe_shard
     from genre_assets.sources.fma_site.downloads import (
@@ -35,20 +46,27 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
 
     with lake.open() as opened, workers.open() as pool:
         store, gone = Store(opened.root), taken_down(opened)
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
             with opened.lock(AUDIO, shard):
-                previous = opened.read(AUDIO, [shard])
-                rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
+                previous, journal = opened.read(AUDIO, [shard]), opened.journal(AUDIO, shard)
+                rows = probe_shard(
+                    placed, previous, pool, log_of(context, shard), why_missing, journal
+                )
                 rows = without_damaged(rows, store)
                 opened.write(AUDIO, rows, shard)
+                journal.clear()
             record_rate(opened, AUDIO.name, *pool.work_done())
-            context.add_asset_metadata(
-                account.metadata(listed.num_rows, rows, failures(rows)), partition_key=shard
+            told.of(
+                shard,
+                account.metadata(listed.num_rows, rows, failures(rows)),
+                opened.version(AUDIO, shard),
             )
+        yield from told.results()
 
 
 @table_asset(
@@ -59,11 +77,14 @@ def audio(context: dg.AssetExecutionContext, lake: LakeResource, workers: Worker
     deps=[audio],
     automation_condition=stale,
 )
-def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+def id3_tags(
+    context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """What the tags inside each audio file say: ID3, MP4, Vorbis comments or APEv2."""
     from genre_assets.tags.reading import read_tags_of_shard
 
     with lake.open() as opened, workers.open() as pool:
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             files = opened.read(AUDIO, [shard])
@@ -72,9 +93,12 @@ def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Wor
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)
             record_rate(opened, ID3_TAGS.name, *pool.work_done())
-            context.add_asset_metadata(
-                account.metadata(files.num_rows, rows, failures(rows)), partition_key=shard
+            told.of(
+                shard,
+                account.metadata(files.num_rows, rows, failures(rows)),
+                opened.version(ID3_TAGS, shard),
             )
+        yield from told.results()
 
 
 @table_asset(
@@ -82,6 +106,7 @@ def id3_tags(context: dg.AssetExecutionContext, lake: LakeResource, workers: Wor
     group_name=GROUP,
     code_version="1",
     deps=[tracks, audio, id3_tags],
+    automation_condition=stale_labels,
 )
 def labels(
     context: dg.AssetExecutionContext, lake: LakeResource, licence_policy: LicencePolicy
@@ -108,6 +133,7 @@ def labels(
     return account.result(
         listed.num_rows,
         labelled.labels,
+        version=[opened.version(LABELS)],
         excluded_by_reason=counts(labelled.labels["excluded"]),
         agreement=counts(labelled.labels["agreement"]),
         unknown_spellings=dg.MetadataValue.json(dict(labelled.unknown_spellings.most_common(50))),

@@ -1,5 +1,6 @@
 """Models: the members of each task, and one asset for each model of the registry."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,9 +9,15 @@ import pyarrow as pa
 
 from genre_assets.assets.features import echonest_features, fma_features, summary_features
 from genre_assets.assets.ingest import tracks
-from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
+from genre_assets.assets.materialization import Account, Told, in_one_sentence, table_asset
 from genre_assets.assets.metadata import labels
-from genre_assets.automation import one_run_for_a_range, tasks
+from genre_assets.automation import (
+    ASKED_UNASKED,
+    one_run_a_task,
+    stale_model,
+    stale_task,
+    tasks,
+)
 from genre_assets.lake.schemas import LABELS, TASK_MEMBERS, TASK_NOTES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS, ModelSpec
@@ -32,7 +39,9 @@ def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetDep:
     TASK_MEMBERS,
     group_name=GROUP,
     partitions_def=tasks,
+    backfill_policy=one_run_a_task,
     code_version="1",
+    automation_condition=stale_task,
     deps=[
         labels,
         every_shard_of(tracks),
@@ -41,11 +50,14 @@ def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetDep:
         echonest_features,
     ],
 )
-def task_dataset(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+def task_dataset(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The tracks that take part in a task, split so that no artist is on both sides."""
-    from genre_assets.models.dataset import build_task
+    from genre_assets.models.dataset import build_task, fingerprint, members_stand
 
     with lake.open() as opened:
+        told = Told(context)
         for name in context.partition_keys:
             account = Account()
             labelled = opened.read(LABELS)
@@ -59,22 +71,35 @@ def task_dataset(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
                         for table in FEATURE_TABLES.values()
                     },
                 )
-            opened.write(TASK_MEMBERS, dataset.members, name)
-            opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+            members = opened.read(TASK_MEMBERS, [name])
+            stand = (
+                ASKED_UNASKED.items() <= context.run.tags.items()
+                and members.num_rows > 0
+                and members_stand(members, dataset.members, opened.age(TASK_MEMBERS, name))
+            )
+            if stand:
+                context.log.info(f"{name}: too few members changed to train models anew")
+            else:
+                members = dataset.members
+                opened.write(TASK_MEMBERS, members, name)
+                opened.write(TASK_NOTES, _notes_of(name, dataset), name)
             for note in dataset.notes:
                 context.log.info(note)
             for warning in dataset.warnings:
                 context.log.warning(warning)
-            context.add_asset_metadata(
+            told.of(
+                name,
                 account.metadata(
                     labelled.num_rows,
-                    dataset.members,
+                    members,
                     feature_table=dataset.feature_table,
+                    would_be_members=dataset.members.num_rows,
                     left_out_by_reason=dg.MetadataValue.json(dataset.left_out),
                     notes=dg.MetadataValue.json(dataset.notes + dataset.warnings),
                 ),
-                partition_key=name,
+                fingerprint(members, features_of(opened, members)),
             )
+        yield from told.results()
 
 
 def _notes_of(task: str, dataset: "TaskDataset") -> pa.Table:
@@ -92,13 +117,14 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         description=spec.description,
         group_name=GROUP,
         partitions_def=tasks,
-        backfill_policy=one_run_for_a_range,
+        backfill_policy=one_run_a_task,
         code_version=spec.version,
+        automation_condition=stale_model,
         deps=[task_dataset],
         kinds={"scikitlearn"},
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-        from genre_assets.models.storage import save_model
+        from genre_assets.models.storage import save_model, trained_before
         from genre_assets.models.training import train
 
         with lake.open() as opened:
@@ -106,14 +132,19 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 account = Account()
                 with in_one_sentence():
                     members = opened.read(TASK_MEMBERS, [name])
-                    trained = train(
-                        spec,
-                        load_tasks()[name],
-                        members,
-                        features_of(opened, members),
-                        log=context.log.info,
-                    )
-                    folder = save_model(opened, trained)
+                    features = features_of(opened, members)
+                    trained = trained_before(opened, name, spec.name, members, features)
+                    if trained:
+                        context.log.info(
+                            f"{spec.name} learnt from these members of {name} by this code at "
+                            f"{trained.facts['made_at']}: it stays."
+                        )
+                        folder = trained.path
+                    else:
+                        trained = train(
+                            spec, load_tasks()[name], members, features, log=context.log.info
+                        )
+                        folder = save_model(opened, trained)
                     write_credits(opened, members, folder)
                 context.add_asset_metadata(
                     account.metadata(

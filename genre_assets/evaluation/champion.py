@@ -5,7 +5,10 @@ published for the split, and never on test tracks, or the published figure would
 models. With grouped folds there is nothing else to choose on than the folds, and it is chosen by
 balanced accuracy, so that a library's most frequent genre does not decide alone.
 
-Light: needs pyarrow only.
+Who is champion stays it until another model is better by more than chance: a figure that moved
+with a few new tracks is no reason to put another model into use.
+
+Light: needs pyarrow only, until two models are compared.
 """
 
 from datetime import datetime
@@ -20,17 +23,26 @@ BASELINE = "majority"
 _CHOSEN_BY = {"validation": "accuracy", "cv": "balanced_accuracy"}
 
 
-def choose_champion(scores: pa.Table, previous: pa.Table, chosen_at: datetime) -> pa.Table:
+def choose_champion(
+    scores: pa.Table,
+    previous: pa.Table,
+    predictions: pa.Table,
+    members: pa.Table,
+    chosen_at: datetime,
+) -> pa.Table:
     """Choose the best model of a task.
 
     Args:
         scores: Rows of ``scores`` of one task.
-        previous: The row of ``champions`` that stands, or none; at a draw it stays.
+        previous: The row of ``champions`` that stands, or none. Its model stays unless the 95 %
+            interval of what the best one has over it, on the same tracks, lies above zero.
+        predictions: Rows of ``predictions`` of the task, which the interval is taken from.
+        members: Its rows of ``task_members``.
         chosen_at: The time to write down when the champion is a new one.
 
     Returns:
-        One row of ``champions``, or none when no model has a score to choose by. A draw that the
-        previous champion has no part in goes to the lower log-loss, then to the first name.
+        One row of ``champions``, or none when no model has a score to choose by. A first champion
+        has the best figure; at a draw it is the one with the lower log-loss, then the first name.
     """
     figures = {(s["model"], s["split"], s["metric"]): s for s in scores.to_pylist()}
     candidates = [
@@ -51,10 +63,34 @@ def choose_champion(scores: pa.Table, previous: pa.Table, chosen_at: datetime) -
         )
 
     best = min(candidates, key=merit)
-    stays = best["model"] == before.get("model")
+    standing = next((f for f in candidates if f["model"] == before.get("model")), None)
+    champion, why = best, f"It has the best {_named(best)}."
+    if standing and standing["model"] not in (best["model"], BASELINE):
+        gain, low, high = _advantage(best, standing, predictions, members)
+        said = f"{gain:+.3f} {_named(best)} ({low:+.3f} to {high:+.3f})"
+        if low > 0:
+            why = f"It has {said} over {standing['model']}, the champion before it."
+        else:
+            champion = standing
+            why = f"It stays: {best['model']} has {said} over it, which may be chance."
     kept = ("task", "model", "split", "metric", "value", "low", "high", "n")
-    row = {key: best[key] for key in kept} | {
-        "model_path": f"models/task={best['task']}/{best['model']}",
-        "chosen_at": before["chosen_at"] if stays else chosen_at,
+    row = {key: champion[key] for key in kept} | {
+        "model_path": f"models/task={champion['task']}/{champion['model']}",
+        "chosen_at": before["chosen_at"] if champion is standing else chosen_at,
+        "why": why,
     }
     return CHAMPIONS.of_rows([row])
+
+
+def _named(figure: dict) -> str:
+    return figure["metric"].replace("_", " ")
+
+
+def _advantage(
+    best: dict, standing: dict, predictions: pa.Table, members: pa.Table
+) -> tuple[float, float, float]:
+    from genre_assets.evaluation.scores import paired_difference
+
+    return paired_difference(
+        predictions, members, best["split"], best["model"], standing["model"], best["metric"]
+    )

@@ -184,6 +184,8 @@ def _verdict_of(
         for (model, part, metric), figure in figures.items()
         if (part, metric) == (split, "accuracy") and model != best["model"]
     ]
+    if best["why"] and best["why"].startswith("It stays"):
+        verdict += f". {best['why'].rstrip('.')}"
     if others:
         rival = max(others)[1]
         gap, low, high = (

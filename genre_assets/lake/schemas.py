@@ -433,6 +433,7 @@ CHAMPIONS = Table(
         ("n", pa.int64(), "tracks that the figure is over"),
         ("model_path", pa.string(), "folder of the trained model, relative to the lake"),
         ("chosen_at", TIME, "when it was chosen"),
+        ("why", pa.string(), "why it was chosen, or stays, in one sentence"),
     ),
     ("task",),
     "task",

@@ -13,6 +13,7 @@ import time
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -95,6 +96,17 @@ class Lake:
     def path(self, table: Table, partition: str | None = None) -> Path | None:
         """Path of the file that is one partition of a table, or None when it has none."""
         return max(self._folder(table, partition).glob("*.parquet"), default=None)
+
+    def version(self, table: Table, partition: str | None = None) -> str:
+        """Names the rows that are one partition of a table: another name once they changed."""
+        path = self.path(table, partition)
+        return path.stem if path else "none"
+
+    def age(self, table: Table, partition: str | None = None) -> timedelta:
+        """Time since the rows of a partition last changed; zero when there is none."""
+        path = self.path(table, partition)
+        changed_ns = int(path.stem) if path else time.time_ns()
+        return timedelta(seconds=(time.time_ns() - changed_ns) / 1e9)
 
     def files(self, table: Table) -> list[Path]:
         """Paths of all files that are partitions of a table, in the order of their keys."""

@@ -20,6 +20,7 @@ Import late: this module needs scikit-learn and scipy.
 import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -37,6 +38,12 @@ from genre_assets.progress import counted
 FOLDS = 5
 COMPILATION_ARTISTS = 4
 OFFICIAL_SPLITS = ("training", "validation", "test")
+CHANGES_THAT_COUNT = 0.05
+"""Share of new or otherwise labelled members from which models of a task are trained anew."""
+CHANGES_WAIT_AT_MOST = timedelta(days=6)
+"""After which any change counts: a little less than the week between two looks at it."""
+_MATTERS = ("genre", "artist_key", "feature_table", "split")
+"""Columns of a member that a model depends on; folds and groups are drawn and numbered anew."""
 _TRAINING = "training"
 _ATTEMPTS = 20
 
@@ -120,6 +127,39 @@ def build_task(
         schema=TASK_MEMBERS.schema,
     )
     return TaskDataset(members, table, chosen.notes, chosen.warnings, dict(chosen.left_out))
+
+
+def members_stand(standing: pa.Table, found: pa.Table, age: timedelta) -> bool:
+    """Whether the members of a task may stay as they are, though others would be chosen today.
+
+    A few newcomers and corrected labels are no reason to train models anew, unless they have
+    waited for a week. Two things do not wait: that a member has to leave, and that members on two
+    sides of the split turn out to belong together.
+
+    Args:
+        standing: Rows of ``task_members`` of the task that models were trained on.
+        found: Its rows as they would be today.
+        age: How long the standing rows have stood.
+    """
+    before, today = (
+        {row["track_id"]: row for row in members.to_pylist()} for members in (standing, found)
+    )
+    if not before.keys() <= today.keys() or _joined_across_the_split(before, today):
+        return False
+    changed = sum(
+        track_id not in before or any(before[track_id][name] != row[name] for name in _MATTERS)
+        for track_id, row in today.items()
+    )
+    if age >= CHANGES_WAIT_AT_MOST:
+        return changed == 0
+    return changed < CHANGES_THAT_COUNT * len(before)
+
+
+def _joined_across_the_split(before: dict[str, dict], today: dict[str, dict]) -> bool:
+    sides = {
+        (today[track_id]["group"], row["split"], row["fold"]) for track_id, row in before.items()
+    }
+    return len(sides) > len({group for group, *_ in sides})
 
 
 def fingerprint(members: pa.Table, features: pa.Table) -> str:

@@ -222,6 +222,26 @@ def model_needs(name: str, facts: dict[str, Any], current: str) -> Need:
     return Need.NOTHING if facts.get("data") == current else Need.CHANGED
 
 
+def trained_before(
+    lake: Lake, task: str, name: str, members: pa.Table, features: pa.Table
+) -> StoredModel | None:
+    """The stored model that training would only make once more, or None when it is to be trained.
+
+    Args:
+        lake: The lake.
+        task: Name of the task.
+        name: Name of the model.
+        members: Rows of ``task_members`` of the task.
+        features: Rows of their feature table.
+    """
+    try:
+        stored = read_stored(model_folder(lake, task, name))
+    except ModelError:
+        return None
+    needs = model_needs(name, stored.facts, fingerprint(members, features))
+    return stored if needs == Need.NOTHING else None
+
+
 def _check(
     predictions: pa.Table, members: pa.Table, column: str, asked: tuple[str, ...], folder: Path
 ) -> None:

@@ -40,4 +40,4 @@ def scored(trained, now):
 
     _, members, predictions, leaky = trained
     scores = score(predictions, leaky, members, now)
-    return scores, choose_champion(scores, CHAMPIONS.empty(), now)
+    return scores, choose_champion(scores, CHAMPIONS.empty(), predictions, members, now)

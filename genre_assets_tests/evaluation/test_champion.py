@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 import pytest
 
 from genre_assets.evaluation.champion import choose_champion
-from genre_assets.lake.schemas import CHAMPIONS, SCORES
+from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
 LATER = datetime(2024, 6, 7, tzinfo=UTC)
@@ -19,8 +19,16 @@ def scores(*figures):
     )
 
 
-def champion(table, previous=None, at=NOW):
-    chosen = choose_champion(table, previous or CHAMPIONS.empty(), at)
+def champion(table, previous=None, at=NOW, predictions=None):
+    if predictions is None:
+        predictions = PREDICTIONS.empty()
+    members = TASK_MEMBERS.of_rows(
+        [
+            {"task": "t", "track_id": track_id, "artist_key": track_id}
+            for track_id in sorted(set(predictions["track_id"].to_pylist()))
+        ]
+    )
+    chosen = choose_champion(table, previous or CHAMPIONS.empty(), predictions, members, at)
     assert chosen.schema.equals(CHAMPIONS.schema)
     return chosen
 
@@ -64,7 +72,20 @@ def test_the_baseline_is_champion_only_when_it_is_alone():
     assert champion(beaten_by)["model"].to_pylist() == ["svm"]
 
 
-def test_a_draw_stays_with_the_previous_then_goes_to_the_lower_loss():
+def answers(**right):
+    """Each model's answers on 100 tracks of as many artists, of which it has the first right."""
+    return PREDICTIONS.of_rows(
+        [
+            {"task": "t", "model": model, "track_id": f"{i:03d}", "split": "validation"}
+            | {"genre_true": "Rock", "genre_pred": "Rock" if i < hits else "Folk"}
+            | {"probabilities": [("Folk", float(i >= hits)), ("Rock", float(i < hits))]}
+            for model, hits in right.items()
+            for i in range(100)
+        ]
+    )
+
+
+def test_a_draw_goes_to_the_lower_loss():
     draw = scores(
         ("svm", "validation", "accuracy", 0.6),
         ("svm", "validation", "log_loss", 1.2),
@@ -72,14 +93,32 @@ def test_a_draw_stays_with_the_previous_then_goes_to_the_lower_loss():
         ("forest", "validation", "log_loss", 1.1),
     )
     assert champion(draw)["model"].to_pylist() == ["forest"]
+
+
+@pytest.mark.parametrize(("hits", "who"), [(60, "svm"), (61, "svm"), (75, "forest")])
+def test_a_champion_stays_until_another_is_better_by_more_than_chance(hits, who):
     svm = champion(scores(("svm", "validation", "accuracy", 0.55)))
-    (kept,) = champion(draw, svm, LATER).to_pylist()
-    assert (kept["model"], kept["value"], kept["chosen_at"]) == ("svm", 0.6, NOW)
-    better = scores(
-        ("svm", "validation", "accuracy", 0.6), ("forest", "validation", "accuracy", 0.7)
+    now = scores(
+        ("svm", "validation", "accuracy", 0.6), ("forest", "validation", "accuracy", hits / 100)
     )
-    (new,) = champion(better, svm, LATER).to_pylist()
-    assert (new["model"], new["chosen_at"]) == ("forest", LATER)
+    (row,) = champion(now, svm, LATER, answers(svm=60, forest=hits)).to_pylist()
+    assert (row["model"], row["chosen_at"]) == (who, NOW if who == "svm" else LATER)
+    assert row["value"] == (0.6 if who == "svm" else hits / 100)
+    assert row["why"].startswith("It stays" if hits == 61 else "It has")
+
+
+def test_the_baseline_and_a_model_that_is_gone_give_way_to_the_best():
+    better = scores(("svm", "cv", "balanced_accuracy", 0.6))
+    for before in ("majority", "gone"):
+        standing = champion(scores((before, "cv", "balanced_accuracy", 0.9)))
+        both = (
+            better
+            if before == "gone"
+            else scores(
+                ("svm", "cv", "balanced_accuracy", 0.6), (before, "cv", "balanced_accuracy", 0.9)
+            )
+        )
+        assert champion(both, standing, LATER)["model"].to_pylist() == ["svm"]
 
 
 def test_without_a_figure_to_choose_by_there_is_no_champion():

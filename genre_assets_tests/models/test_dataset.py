@@ -1,4 +1,5 @@
 from collections import Counter
+from datetime import timedelta
 
 import numpy as np
 import pandas as pd
@@ -13,6 +14,7 @@ from genre_assets.models.dataset import (
     build_task,
     fingerprint,
     inner_folds,
+    members_stand,
 )
 from genre_assets.models.tasks import TaskError, load_tasks
 from genre_assets_tests.models.corpus import a_task, echonest_of, label, labels_of, tables
@@ -275,3 +277,56 @@ def test_inner_folds_keep_artists_apart_where_a_genre_has_enough_of_them():
     folds = inner_folds(genres, groups, 3, seed=0)
     assert pd.Series(folds[:12]).groupby(groups[:12]).nunique().max() == 1
     assert set(folds[:12]) == set(folds[12:]) == {0, 1, 2}
+
+
+class TestMembersStand:
+    """A task of 40 tracks by 20 artists, and what a refresh may make of it."""
+
+    DAY = timedelta(days=1)
+
+    @staticmethod
+    def members(rows):
+        return build_task(a_task(), *tables(rows)).members
+
+    @pytest.fixture
+    def rows(self):
+        return labels_of({"Folk": 20, "Rock": 20})
+
+    def newcomers(self, count):
+        return labels_of({"Folk": 20 + 2 * count, "Rock": 20})[20 : 20 + count]
+
+    def test_they_do_when_nothing_changed(self, rows):
+        standing = self.members(rows)
+        assert members_stand(standing, self.members(rows), self.DAY)
+        assert members_stand(standing, self.members(rows), 30 * self.DAY)
+
+    @pytest.mark.parametrize(("count", "stand"), [(1, True), (2, False), (8, False)])
+    def test_a_few_newcomers_wait_and_many_do_not(self, rows, count, stand):
+        found = self.members(rows + self.newcomers(count))
+        assert found.num_rows == 40 + count
+        assert members_stand(self.members(rows), found, self.DAY) is stand
+
+    def test_a_newcomer_waits_no_longer_than_a_week(self, rows):
+        found = self.members(rows + self.newcomers(1))
+        assert not members_stand(self.members(rows), found, 7 * self.DAY)
+
+    def test_one_corrected_genre_waits_and_two_do_not(self, rows):
+        standing = self.members(rows)
+        for changed, stand in ((1, True), (2, False)):
+            corrected = [row | {"genre_top": "Rock"} for row in rows[:changed]]
+            found = self.members(corrected + rows[changed:])
+            assert members_stand(standing, found, self.DAY) is stand
+
+    def test_who_leaves_does_not_wait(self, rows):
+        assert not members_stand(self.members(rows), self.members(rows[1:]), self.DAY)
+
+    def test_members_found_to_belong_together_across_folds_do_not_wait(self, rows):
+        standing = self.members(rows)
+        fold = dict(
+            zip(standing["track_id"].to_pylist(), standing["fold"].to_pylist(), strict=True)
+        )
+        first = rows[0]["track_id"]
+        (apart,) = [r["track_id"] for r in rows if fold[r["track_id"]] != fold[first]][:1]
+        linked = [r | {"album_key": "one"} if r["track_id"] in (first, apart) else r for r in rows]
+        found = self.members(linked)
+        assert members_stand(standing, found, self.DAY) is False

@@ -1,0 +1,464 @@
+"""What is asked for unasked, by real ticks over the real graph.
+
+The assets are stand-ins: they carry the dependencies, partitions, code versions and conditions of
+the real ones, and what they do is to tell a version. The daemon is a stand-in, too: it evaluates
+and launches as Dagster's does, but one thing after the other.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, timedelta
+
+import dagster as dg
+import pytest
+
+from genre_assets.automation import ASKED_UNASKED, keep_up_to_date, try_again
+from genre_assets.checks import Check, Subject, checks_of
+from genre_assets.definitions import defs
+from genre_assets.lake.schemas import AUDIO, TRACKS
+from genre_assets.lake.tables import Lake
+from genre_assets.models.tasks import load_tasks
+from genre_assets.quality.verdict import Verdict
+from genre_assets.quarantine import ask_again
+from genre_assets.resources import FmaSite, LakeResource
+from genre_assets.sources.shards import SHARDS
+
+SHARD_STAGES = ["fetches", "audio", "id3_tags", "summary_features"]
+GRAPH = defs.resolve_asset_graph()
+REAL = {
+    key.to_user_string(): asset
+    for asset in defs.assets or []
+    if isinstance(asset, dg.AssetsDefinition)
+    for key in asset.keys
+}
+MODELS = sorted(name for name in REAL if name.startswith("models/"))
+FIRST, SECOND, FAR = "fma_000000", "fma_005000", "fma_240000"
+TWO_MODELS = ["models/majority", "models/svm"]
+EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
+MONDAY = datetime(2026, 11, 23, 4, 59, 30, tzinfo=UTC)
+
+Asked = dict[str, set[str | None]]
+
+
+class Platform:
+    """The graph with stand-ins for assets, on an instance of its own."""
+
+    def __init__(self, names: Iterable[str]):
+        self.instance = dg.DagsterInstance.ephemeral()
+        self.log: list[tuple[str, str | None]] = []
+        """Each partition of each asset that was made, in the order of making."""
+        self.constant: set[str] = set()
+        """Assets that come out the same whatever they are made of."""
+        self.broken: set[str] = set()
+        """Assets that fail."""
+        self.meanwhile: dict[str, Callable[[], object]] = {}
+        """What happens once while an asset is being made."""
+        self._versions: dict[tuple[str, str | None], str] = {}
+        self._cursor = None
+        self.bad: set[str | None] = set()
+        """Partitions of audio that its check finds bad."""
+        self.now: datetime | None = None
+        self._names = list(names)
+        self.deploy()
+
+    def deploy(self, **code_versions: str) -> None:
+        """Load the definitions again, some assets with another code version."""
+        assets = {
+            name: self._stand_in(name, REAL[name], code_versions.get(name)) for name in self._names
+        }
+        tracks = GRAPH.get(dg.AssetKey("tracks")).to_asset_spec()
+        self._defs = dg.Definitions(
+            assets=[tracks, *assets.values()],
+            asset_checks=[self._checks_of(assets["audio"])] if "audio" in assets else [],
+            resources={"lake": LakeResource(root="nowhere"), "fma_site": FmaSite()},
+        )
+        self._job = self._defs.resolve_implicit_global_asset_job_def()
+
+    def sweep(self, *shards: str, version: str = "1") -> None:
+        """Tell of tracks as a catalogue does."""
+        for shard in shards:
+            self._versions["tracks", shard] = version
+            self.instance.report_runless_asset_event(
+                dg.AssetMaterialization(
+                    "tracks", partition=shard, tags={"dagster/data_version": version}
+                )
+            )
+
+    def tick(self) -> Asked:
+        """What one evaluation of the conditions asks for."""
+        result = dg.evaluate_automation_conditions(
+            self._defs, self.instance, cursor=self._cursor, evaluation_time=self.now
+        )
+        self._cursor = result.cursor
+        keys = map(dg.AssetKey.from_user_string, self._names)
+        asked = {key.to_user_string(): set(result.get_requested_partitions(key)) for key in keys}
+        return {name: partitions for name, partitions in asked.items() if partitions}
+
+    def carry_out(self, asked: Asked) -> None:
+        """Launch what was asked for, ranges of shards in one run each."""
+        runs: dict[tuple[str | None, ...], list[str]] = {}
+        for name, partitions in asked.items():
+            for keys in _runs_of(name, partitions):
+                runs.setdefault(keys, []).append(name)
+        for keys, names in runs.items():
+            self.materialize(names, keys)
+
+    def materialize(self, names: Iterable[str], keys: tuple[str | None, ...] = (None,)) -> bool:
+        """Make assets in one run, as a person does."""
+        ranged = {
+            "dagster/asset_partition_range_start": str(keys[0]),
+            "dagster/asset_partition_range_end": str(keys[-1]),
+        }
+        return self._job.execute_in_process(
+            asset_selection=[dg.AssetKey.from_user_string(name) for name in names],
+            instance=self.instance,
+            partition_key=keys[0] if len(keys) == 1 else None,
+            tags=ranged if len(keys) > 1 else None,
+            raise_on_error=False,
+        ).success
+
+    def rest(self, most_ticks: int = 20) -> list[Asked]:
+        """Tick and carry out until nothing more is asked for: what each tick asked for."""
+        asked = []
+        while each := self.tick():
+            asked.append(each)
+            assert len(asked) < most_ticks, f"never comes to rest: {asked[-3:]}"
+            self.carry_out(each)
+        return asked
+
+    def _stand_in(
+        self, name: str, real: dg.AssetsDefinition, code_version: str | None
+    ) -> dg.AssetsDefinition:
+        spec = real.get_asset_spec()
+        if code_version:
+            spec = spec.replace_attributes(code_version=code_version)
+
+        @dg.multi_asset(
+            name=real.op.name, specs=[spec], backfill_policy=GRAPH.get(spec.key).backfill_policy
+        )
+        def stand_in(context: dg.AssetExecutionContext):
+            self.meanwhile.pop(name, lambda: None)()
+            if name in self.broken:
+                raise dg.Failure("broken", allow_retries=False)
+            keys = context.partition_keys if spec.partitions_def else [None]
+            told = {key: self._make(name, spec, key) for key in keys}
+            yield dg.MaterializeResult(asset_key=spec.key)
+            for key, version in told.items():
+                yield dg.AssetMaterialization(
+                    spec.key, partition=key, tags={"dagster/data_version": version}
+                )
+
+        return stand_in
+
+    def _checks_of(self, asset: dg.AssetsDefinition) -> dg.AssetChecksDefinition:
+        def judge(subject: Subject) -> Verdict:
+            self.meanwhile.pop("sound", lambda: None)()
+            return Verdict(subject.partition not in self.bad, "looked at")
+
+        return checks_of(asset, Check("sound", "Not bad.", judge, blocking=True))
+
+    def _make(self, name: str, spec: dg.AssetSpec, key: str | None) -> str:
+        self.log.append((name, key))
+        parents = [dep.asset_key.to_user_string() for dep in spec.deps]
+        made_of = [
+            version
+            for (parent, partition), version in sorted(self._versions.items(), key=str)
+            if parent in parents and (partition in (key, None) or spec.partitions_def is None)
+        ]
+        if name not in self.constant:
+            version = f"{name} {spec.code_version} of {made_of}"
+            self._versions[name, key] = hashlib.sha256(version.encode()).hexdigest()
+        return self._versions[name, key]
+
+
+def _runs_of(name: str, partitions: set[str | None]) -> list[tuple[str | None, ...]]:
+    node = GRAPH.get(dg.AssetKey.from_user_string(name))
+    if node.partitions_def is None or node.backfill_policy != dg.BackfillPolicy.single_run():
+        return [(partition,) for partition in sorted(partitions, key=str)]
+    subset = node.partitions_def.subset_with_partition_keys([str(key) for key in partitions])
+    return [
+        tuple(node.partitions_def.get_partition_keys_in_range(keys))
+        for keys in subset.get_partition_key_ranges(node.partitions_def)
+    ]
+
+
+def brought_up_to_date(platform: Platform) -> Platform:
+    """Make two shards that have tracks, and the labels, before the automation is switched on."""
+    platform.sweep(FIRST, SECOND)
+    platform.materialize(SHARD_STAGES, (FIRST, SECOND))
+    platform.materialize(["labels"])
+    assert platform.tick() == {}
+    platform.log.clear()
+    return platform
+
+
+@pytest.fixture
+def platform():
+    return Platform([*SHARD_STAGES, "labels"])
+
+
+@pytest.fixture
+def fresh(platform):
+    return brought_up_to_date(platform)
+
+
+def test_without_tracks_nothing_is_asked_for(platform):
+    assert platform.rest() == []
+
+
+def test_a_first_sweep_asks_for_all_shards_that_have_tracks_stage_after_stage(platform):
+    platform.tick()
+    platform.sweep(FIRST, SECOND, FAR)
+    two = {FIRST, SECOND, FAR}
+    assert platform.rest() == [
+        {"fetches": two},
+        {"audio": two},
+        {"id3_tags": two, "summary_features": two},
+        {"labels": {None}},
+    ]
+    assert len(platform.log) == len(set(platform.log)) == 4 * 3 + 1
+
+
+def test_what_was_swept_before_the_automation_is_switched_on_is_not_forgotten(platform):
+    platform.sweep(FIRST)
+    assert [set(asked) for asked in platform.rest()] == [
+        {"fetches"},
+        {"audio"},
+        {"id3_tags", "summary_features"},
+        {"labels"},
+    ]
+
+
+def test_an_unchanged_sweep_asks_for_nothing(fresh):
+    fresh.sweep(FIRST, SECOND)
+    assert fresh.rest() == []
+
+
+def test_new_tracks_ask_for_their_shard_alone(fresh):
+    fresh.sweep(FIRST)
+    fresh.sweep(SECOND, version="2")
+    asked = fresh.rest()
+    assert asked[0] == {"fetches": {SECOND}}
+    assert {key for each in asked for key in set().union(*each.values())} == {SECOND, None}
+    assert sorted(fresh.log) == sorted([*((n, SECOND) for n in SHARD_STAGES), ("labels", None)])
+
+
+def test_a_stage_that_comes_out_the_same_is_the_last_one(fresh):
+    fresh.constant = {"audio"}
+    fresh.sweep(FIRST, version="another title")
+    fresh.rest()
+    assert fresh.log == [("fetches", FIRST), ("audio", FIRST), ("labels", None)]
+
+
+def test_a_new_extractor_asks_for_all_shards_and_then_for_none(fresh):
+    fresh.deploy(summary_features="another")
+    assert fresh.rest() == [{"summary_features": {FIRST, SECOND}}]
+
+
+def test_a_new_probe_asks_for_what_follows_from_it_where_that_changed(fresh):
+    fresh.deploy(audio="another")
+    both = {FIRST, SECOND}
+    assert fresh.rest() == [
+        {"audio": both},
+        {"id3_tags": both, "summary_features": both},
+        {"labels": {None}},
+    ]
+
+
+@pytest.mark.parametrize("name", ["fetches", "labels"])
+def test_what_fails_is_asked_for_once_more_and_not_for_ever(fresh, name):
+    """Also when a tick sees the second attempt while it has not failed yet."""
+
+    def tick():
+        fresh.meanwhile[name] = tick
+        assert fresh.tick() == {}
+
+    fresh.meanwhile[name] = tick
+    fresh.broken = {name}
+    fresh.sweep(FIRST, version="2")
+    asked = fresh.rest()
+    assert sum(name in each for each in asked) == 2
+    assert "summary_features" not in asked[-1]
+
+
+@pytest.mark.parametrize("name", ["fetches", "labels"])
+def test_what_failed_is_made_at_the_second_try_and_what_follows_from_it(fresh, name):
+    fresh.broken = {name}
+    fresh.sweep(FIRST, version="2")
+    asked: Asked = {}
+    while name not in asked:
+        asked = fresh.tick()
+        fresh.carry_out(asked)
+    fresh.broken = set()
+    fresh.rest()
+    assert sorted(fresh.log) == sorted([*((n, FIRST) for n in SHARD_STAGES), ("labels", None)])
+
+
+def test_a_shard_that_failed_twice_is_asked_for_again_when_its_tracks_change(fresh):
+    fresh.broken = {"fetches"}
+    fresh.sweep(FIRST, version="2")
+    fresh.rest()
+    fresh.broken = set()
+    fresh.sweep(FIRST, version="3")
+    assert fresh.rest()[0] == {"fetches": {FIRST}}
+    fresh.broken = {"fetches"}
+    fresh.sweep(FIRST, version="4")
+    assert sum("fetches" in asked for asked in fresh.rest()) == 2
+
+
+@pytest.mark.parametrize("ticks_before", [0, 1])
+def test_a_change_that_arrives_while_a_run_is_going_is_asked_for_after_it(fresh, ticks_before):
+    """Also when it arrives before the tick that learns of the request."""
+    during = []
+
+    def another_sweep():
+        during.extend(fresh.tick() for _ in range(ticks_before))
+        fresh.sweep(FIRST, version="3")
+        during.append(fresh.tick())
+
+    fresh.sweep(FIRST, version="2")
+    fresh.meanwhile["fetches"] = another_sweep
+    asked = fresh.tick()
+    assert asked == {"fetches": {FIRST}}
+    fresh.carry_out(asked)
+    assert during == [{}] * (ticks_before + 1)
+    assert fresh.tick() == {"fetches": {FIRST}}
+
+
+def test_downstream_waits_while_upstream_is_being_made(fresh):
+    during = []
+    fresh.deploy(summary_features="another")
+    fresh.meanwhile["audio"] = lambda: during.append(fresh.tick())
+    fresh.materialize(["audio"], (FIRST, SECOND))
+    assert during == [{}]
+    assert fresh.tick()["summary_features"] == {FIRST, SECOND}
+
+
+def test_downstream_waits_for_upstream_that_is_asked_for_in_the_same_tick(fresh):
+    fresh.deploy(audio="another", summary_features="another")
+    assert fresh.tick() == {"audio": {FIRST, SECOND}}
+
+
+def test_a_bad_table_goes_no_further_and_when_it_is_mended_what_follows_does(fresh):
+    fresh.bad = {FIRST}
+    fresh.sweep(FIRST, SECOND, version="2")
+    asked = fresh.rest()
+    assert asked[2:] == [{"id3_tags": {SECOND}, "summary_features": {SECOND}}]
+    fresh.bad = set()
+    fresh.materialize(["audio"], (FIRST,))
+    asked = fresh.rest()
+    assert asked == [{"id3_tags": {FIRST}, "summary_features": {FIRST}}, {"labels": {None}}]
+
+
+def test_downstream_waits_for_the_checks_of_what_it_is_made_of(fresh):
+    during = []
+    fresh.sweep(FIRST, version="2")
+    fresh.carry_out(fresh.tick())
+    fresh.meanwhile["sound"] = lambda: during.append(fresh.tick())
+    fresh.carry_out(fresh.tick())
+    assert during == [{}]
+    assert set(fresh.tick()) == {"id3_tags", "summary_features"}
+
+
+def test_one_shard_made_by_hand_up_to_its_features_needs_no_more(fresh):
+    fresh.materialize(["audio", "id3_tags", "summary_features"], (FIRST,))
+    assert [asked for asked in fresh.rest() if asked != {"labels": {None}}] == []
+
+
+def test_published_features_follow_the_dataset_and_are_asked_for_nowhere_else():
+    platform = Platform(["fma_dataset_catalogue", "fma_features", "echonest_features"])
+    assert platform.rest() == []
+    platform.materialize(["fma_dataset_catalogue"])
+    both = {"fma_features": {None}, "echonest_features": {None}}
+    assert platform.rest() == [both]
+
+
+class TestTasks:
+    @pytest.fixture
+    def trained(self):
+        """A platform on which a person trained one model of a task."""
+        platform = Platform(name for name in REAL if name not in MODELS or name in TWO_MODELS)
+        platform.materialize(["fma_dataset_catalogue", "fma_features", "echonest_features"])
+        brought_up_to_date(platform)
+        platform.materialize(["task_dataset", "models/svm", *EVALUATION], ("six_styles",))
+        assert platform.rest() == []
+        platform.log.clear()
+        return platform
+
+    def test_no_task_is_trained_that_no_one_ever_trained(self):
+        of_tasks = {"task_dataset", "models/svm"}
+        platform = brought_up_to_date(Platform([*SHARD_STAGES, "labels", *of_tasks]))
+        platform.sweep(FIRST, version="2")
+        assert not {name for asked in platform.rest() for name in asked} & of_tasks
+
+    def test_one_that_was_trained_is_followed_through_to_its_report(self, trained):
+        trained.sweep(FIRST, version="2")
+        asked = trained.rest()
+        after_labels = asked[next(n for n, each in enumerate(asked) if "labels" in each) + 1 :]
+        names = ["task_dataset", "models/svm", *EVALUATION]
+        assert after_labels == [{name: {"six_styles"}} for name in names]
+
+    def test_members_that_stand_have_no_model_trained(self, trained):
+        trained.constant = {"task_dataset"}
+        trained.sweep(FIRST, version="2")
+        trained.rest()
+        made = [name for name, _ in trained.log if name not in [*SHARD_STAGES, "labels"]]
+        assert made == ["task_dataset"]
+
+    def test_the_members_of_tasks_in_use_are_looked_at_once_a_week(self, trained):
+        trained.constant = {"task_dataset"}
+        trained.now = MONDAY
+        assert trained.rest() == []
+        trained.now = MONDAY + timedelta(minutes=1)
+        assert trained.rest() == [{"task_dataset": {"six_styles"}}]
+        trained.now = MONDAY + timedelta(days=6)
+        assert trained.rest() == []
+
+
+def test_the_automation_is_on_and_marks_its_runs():
+    assert list(defs.sensors or []) == [keep_up_to_date, try_again]
+    assert keep_up_to_date.default_status == dg.DefaultSensorStatus.RUNNING
+    assert keep_up_to_date.run_tags == ASKED_UNASKED
+
+
+def test_another_try_that_was_asked_for_is_made_once(tmp_path):
+    lake = Lake(tmp_path)
+    failed = {"track_id": "folder:1", "status": "undecodable", "reason": "broken"}
+    sound = {"track_id": "folder:2", "status": "ok", "probe_version": 1}
+    lake.write(
+        TRACKS, TRACKS.of_rows([{"track_id": "folder:1", "shard": "folder_00"}]), "folder_00"
+    )
+    lake.write(AUDIO, AUDIO.of_rows([failed | {"probe_version": 1}, sound]), "folder_00")
+    lake.write(AUDIO, AUDIO.of_rows([sound]), "folder_01")
+    cursor = None
+
+    def look():
+        nonlocal cursor
+        context = dg.build_sensor_context(
+            cursor=cursor, resources={"lake": LakeResource(root=str(tmp_path))}
+        )
+        result = try_again(context)
+        cursor = result.cursor
+        return [(r.asset_selection, r.partition_key) for r in result.run_requests]
+
+    assert look() == []
+    assert ask_again(lake).marked == {"audio": {"folder_00": 1}}
+    assert look() == [([dg.AssetKey("audio")], "folder_00")]
+    assert look() == []
+    lake.write(AUDIO, AUDIO.of_rows([failed | {"probe_version": 2}, sound]), "folder_00")
+    assert look() == []
+
+
+def test_each_asset_that_can_be_made_from_others_is_kept_up_to_date():
+    catalogues = {name for name in REAL if name.endswith("_catalogue")}
+    assert len(catalogues) == 3
+    for name in REAL:
+        condition = GRAPH.get(dg.AssetKey.from_user_string(name)).automation_condition
+        assert (condition is None) == (name in catalogues), name
+
+
+def test_a_task_fails_alone():
+    assert len(load_tasks()) > 1 and FIRST in SHARDS
+    for name in ["task_dataset", *MODELS, "predictions", "evaluation_report"]:
+        policy = GRAPH.get(dg.AssetKey.from_user_string(name)).backfill_policy
+        assert policy == dg.BackfillPolicy.multi_run(max_partitions_per_run=1), name
