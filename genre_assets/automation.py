@@ -99,6 +99,9 @@ stale = (
 )
 """When a shard of ``fetches``, ``audio``, ``id3_tags`` or ``summary_features`` is made anew."""
 
+stale_if_made = (stale & ~_if.missing()).with_label("stale_if_made")
+"""The same for shards of ``spectrograms`` that someone once asked for: most lakes need none."""
+
 _labels_wanted = _unanswered(
     _if.newly_missing()
     | _if.code_version_changed()
@@ -186,7 +189,9 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets("fetches", "audio", "id3_tags", "summary_features"),
+    target=dg.AssetSelection.assets(
+        "fetches", "audio", "id3_tags", "summary_features", "spectrograms"
+    ),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
