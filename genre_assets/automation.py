@@ -99,6 +99,20 @@ stale = (
 )
 """When a shard of ``fetches``, ``audio``, ``id3_tags`` or ``summary_features`` is made anew."""
 
+stale_once_made = (
+    _unanswered(
+        (
+            _if.code_version_changed()
+            | _if.any_deps_match(_changed_elsewhere)
+            | _failed_for_the_first_time
+        )
+        # Spectrograms take more disk than everything else that is made of a track.
+        & ~_if.missing()
+    )
+    & _waits_for_no_one
+)
+"""When a shard of ``spectrograms`` is made anew: never for the first time."""
+
 _labels_wanted = _unanswered(
     _if.newly_missing()
     | _if.code_version_changed()
@@ -186,7 +200,9 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
 
 
 @dg.sensor(
-    target=dg.AssetSelection.assets("fetches", "audio", "id3_tags", "summary_features"),
+    target=dg.AssetSelection.assets(
+        "fetches", "audio", "id3_tags", "summary_features", "spectrograms"
+    ),
     minimum_interval_seconds=60,
     default_status=dg.DefaultSensorStatus.RUNNING,
 )

@@ -79,7 +79,7 @@ class Asked:
         lines = []
         for table, shards in self.marked.items():
             rows = counted(sum(shards.values()), "failure")
-            asset = _MADE_WITH[table].name if table in _MADE_WITH else table
+            asset = _MADE_WITH.get(table, TABLES[table]).name
             where = ", ".join(shards) if len(shards) <= _NAMED else counted(len(shards), "shard")
             lines.append(
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
@@ -152,7 +152,7 @@ def asked_for(
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
             if looked_at.get(place) != version and _asks(lake, table, shard):
-                found[_ASSET.get(table.name, table.name), shard] = version
+                found[_MADE_WITH.get(table.name, table).name, shard] = version
     return found, versions
 
 

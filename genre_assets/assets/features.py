@@ -15,7 +15,7 @@ from genre_assets.assets.materialization import (
     table_asset,
 )
 from genre_assets.assets.metadata import audio
-from genre_assets.automation import shards, stale
+from genre_assets.automation import shards, stale, stale_once_made
 from genre_assets.features import spectrograms as spectrogram_extractor
 from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake.schemas import (
@@ -23,6 +23,7 @@ from genre_assets.lake.schemas import (
     ECHONEST_FEATURES,
     FEATURE_FAILURES,
     FMA_FEATURES,
+    SPECTROGRAM_FAILURES,
     SPECTROGRAMS,
     SUMMARY_FEATURES,
     Table,
@@ -89,17 +90,22 @@ def summary_features(
     code_version=str(spectrogram_extractor.EXTRACTOR_VERSION),
     deps=[audio],
     pool="extraction",
+    automation_condition=stale_once_made,
 )
-def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
+def spectrograms(
+    context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as TFRecords.
 
-    For neural nets, and only made when it is asked for: a clip of 30 s takes 1.2 MB of disk.
+    For neural nets. A clip of 30 s takes 1.2 MB of disk, so that a shard is only made when
+    somebody asks for it, and kept up to date from then on.
     """
     from genre_assets.features.spectrogram_extraction import extract_shard
     from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
     from genre_assets.takedowns import enforce
 
     with lake.open() as opened, workers.open(spectrogram_extractor.warm_up) as pool:
+        told = Told(context)
         for shard in context.partition_keys:
             account = Account()
             # Another run of the same shard would take the journals from under this one.
@@ -107,7 +113,8 @@ def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers:
                 files = opened.read(AUDIO, [shard])
                 segments, failed = extract_shard(opened, shard, files, pool, log_of(context, shard))
             record_rate(opened, SPECTROGRAMS.name, *pool.work_done())
-            context.add_asset_metadata(
+            told.of(
+                shard,
                 account.metadata(
                     files.num_rows,
                     segments,
@@ -115,11 +122,13 @@ def spectrograms(context: dg.AssetExecutionContext, lake: LakeResource, workers:
                     tracks=len(set(segments["track_id"].to_pylist())),
                     bytes_on_disk=sum(filter(None, bytes_there(opened, segments).values())),
                 ),
-                partition_key=shard,
+                opened.version(SPECTROGRAMS, shard),
+                opened.version(SPECTROGRAM_FAILURES, shard),
             )
         remove_unlisted(opened)
         # Nothing downstream does it for a run that began before a take-down.
         enforce(opened, Store(opened.root), context.log.info)
+        yield from told.results()
 
 
 def _precomputed_asset(
