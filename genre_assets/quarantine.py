@@ -79,7 +79,7 @@ class Asked:
         lines = []
         for table, shards in self.marked.items():
             rows = counted(sum(shards.values()), "failure")
-            asset = _MADE_WITH.get(table, TABLES[table]).name
+            asset = _asset_of(table)
             where = ", ".join(shards) if len(shards) <= _NAMED else counted(len(shards), "shard")
             lines.append(
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
@@ -152,8 +152,12 @@ def asked_for(
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
             if looked_at.get(place) != version and _asks(lake, table, shard):
-                found[_MADE_WITH.get(table.name, table).name, shard] = version
+                found[_asset_of(table.name), shard] = version
     return found, versions
+
+
+def _asset_of(table: str) -> str:
+    return _MADE_WITH[table].name if table in _MADE_WITH else table
 
 
 def _asks(lake: Lake, table: Table, shard: str) -> bool:

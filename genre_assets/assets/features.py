@@ -15,7 +15,7 @@ from genre_assets.assets.materialization import (
     table_asset,
 )
 from genre_assets.assets.metadata import audio
-from genre_assets.automation import shards, stale, stale_once_made
+from genre_assets.automation import shards, stale, stale_if_made
 from genre_assets.features import spectrograms as spectrogram_extractor
 from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake.schemas import (
@@ -90,15 +90,14 @@ def summary_features(
     code_version=str(spectrogram_extractor.EXTRACTOR_VERSION),
     deps=[audio],
     pool="extraction",
-    automation_condition=stale_once_made,
+    automation_condition=stale_if_made,
 )
 def spectrograms(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as TFRecords.
 
-    For neural nets. A clip of 30 s takes 1.2 MB of disk, so that a shard is only made when
-    somebody asks for it, and kept up to date from then on.
+    For neural nets, and only made when it is asked for: a clip of 30 s takes 1.2 MB of disk.
     """
     from genre_assets.features.spectrogram_extraction import extract_shard
     from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
