@@ -67,6 +67,12 @@ def _unanswered(happened: dg.AutomationCondition) -> dg.AutomationCondition:
     return happened.since(_if.newly_requested() & ~happened).with_label("unanswered")
 
 
+# A task that no one ever trained is not trained unasked: most lakes have tracks for one or two of
+# them, and the others would fail. Nor are spectrograms made that no one asked for: they take more
+# disk than all else that is made of a track. What happens before is no reason to make anew what a
+# person has just made for the first time.
+_in_use = ~_if.missing()
+
 _waits_for_no_one = (
     # What it is made of will change in this tick's runs, or is changing.
     ~_if.any_deps_match(_if.will_be_requested()).with_label("any_deps_will_be_requested")
@@ -99,8 +105,18 @@ stale = (
 )
 """When a shard of ``fetches``, ``audio``, ``id3_tags`` or ``summary_features`` is made anew."""
 
-stale_if_made = (stale & ~_if.missing()).with_label("stale_if_made")
-"""The same for shards of ``spectrograms`` that someone once asked for: most lakes need none."""
+stale_if_made = (
+    _unanswered(
+        (
+            _if.code_version_changed()
+            | _if.any_deps_match(_changed_elsewhere)
+            | _failed_for_the_first_time
+        )
+        & _in_use
+    )
+    & _waits_for_no_one
+)
+"""When a shard of ``spectrograms`` is made anew that someone once asked for."""
 
 _labels_wanted = _unanswered(
     _if.newly_missing()
@@ -127,10 +143,6 @@ stale_labels = (
 )
 """When the labels of all tracks are made anew: once a refresh of shards has come to rest."""
 
-# A task that no one ever trained is not trained unasked: most lakes have tracks for one or two of
-# them, and the others would fail. What happens before is no reason to make anew what a person
-# has just made for the first time.
-_in_use = ~_if.missing()
 
 stale_task = (
     _unanswered(

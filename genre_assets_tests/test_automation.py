@@ -255,6 +255,18 @@ def test_a_new_extractor_asks_for_all_shards_and_then_for_none(fresh):
     assert fresh.rest() == [{"summary_features": {FIRST, SECOND}}]
 
 
+def test_spectrograms_are_kept_up_to_date_in_the_shards_that_somebody_had_made():
+    fresh = brought_up_to_date(Platform([*SHARD_STAGES, "labels", "spectrograms"]))
+    assert "spectrograms" not in set().union(*fresh.rest())
+    fresh.materialize(["spectrograms"], (FIRST,))
+    assert fresh.rest() == []
+    fresh.deploy(spectrograms="another")
+    assert fresh.rest() == [{"spectrograms": {FIRST}}]
+    fresh.sweep(FIRST, SECOND, version="other rows")
+    asked = fresh.rest()
+    assert [each["spectrograms"] for each in asked if "spectrograms" in each] == [{FIRST}]
+
+
 def test_a_new_probe_asks_for_what_follows_from_it_where_that_changed(fresh):
     fresh.deploy(audio="another")
     both = {FIRST, SECOND}
