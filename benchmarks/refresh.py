@@ -126,7 +126,12 @@ def main() -> None:
                         _in_own_process("download", root, new)
                         results.append(json.loads(_in_own_process(step, root, new)))
                         shutil.rmtree(root)
-                print(f"measured: {stored:,} stored, {new:,} new", file=sys.stderr)
+                cpu, wall, megabytes = _costs(cases[-1])
+                print(
+                    f"measured: {stored:,} stored, {new:,} new: {cpu:.2f} CPU s, "
+                    f"{wall:.2f} wall s, {megabytes:.0f} MB",
+                    file=sys.stderr,
+                )
             shutil.rmtree(template)
     _print_cases(cases)
     if runs:
@@ -225,7 +230,7 @@ def build(root: Path, stored: int) -> None:
     numbers = defaultdict(list)
     for number in range(stored):
         numbers[shards.fma_shard(_id(number))].append(number)
-    newest = max(numbers)
+    newest = shards.fma_shard(_id(stored - 1))
     for shard, members in numbers.items():
         tracks = [_track(number) for number in members]
         files = [_file(store, track, there=shard == newest) for track in tracks]
