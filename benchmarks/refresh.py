@@ -10,17 +10,21 @@ then measured in a process of its own, on a lake of its own:
   track, with the pages of the tests in place of the site;
 * the shards of ``tracks`` that it speaks of, and their fingerprints;
 * for each shard whose fingerprint changed what ``fetches``, ``audio``, ``id3_tags`` and
-  ``summary_features`` decide and write. The files of new tracks lie there as if downloaded, half a
-  second of noise each, and are really probed and read for tags; their features are made up;
+  ``summary_features`` decide and write. The files of new tracks lie there as if downloaded, one and
+  a half seconds of noise each, and are really probed and read for tags; their features are made up;
 * ``labels``, which are made of all tracks, when a shard changed;
 * the views, after each of them.
 
 It leaves out what depends on new tracks alone, the site's pace and librosa (some 0.7 CPU seconds
-for a clip of 30 s), and what a run of Dagster takes whatever it does.
+for a clip of 30 s), and what a run of Dagster takes whatever it does. With ``--dagster`` the same
+is done by runs of Dagster, too, as ``dagster job execute`` makes them: asset after asset, with
+worker processes that really probe, read tags and extract.
 """
 
 import argparse
+import contextlib
 import hashlib
+import importlib
 import json
 import os
 import resource
@@ -30,7 +34,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,6 +101,9 @@ def main() -> None:
     arguments.add_argument("--stored", type=_numbers, default=(1_000, 10_000, 100_000))
     arguments.add_argument("--new", type=_numbers, default=(0, 100, 1_000))
     arguments.add_argument("--folder", help="where the lakes are made, 400 MB for 100,000 tracks")
+    arguments.add_argument(
+        "--dagster", action="store_true", help="measure runs of Dagster with real workers, too"
+    )
     arguments.add_argument("--step", nargs=3, help=argparse.SUPPRESS)
     options = arguments.parse_args()
     if options.step:
@@ -105,20 +112,35 @@ def main() -> None:
         STEPS[name](Path(root), int(number))
         return
     with tempfile.TemporaryDirectory(prefix="refresh-", dir=options.folder) as folder:
-        cases = []
+        cases, runs = [], []
         for stored in options.stored:
             root, template = Path(folder, "lake"), Path(folder, "template")
             _in_own_process("build", root, stored)
+            if options.dagster:
+                _in_own_process("tell", root, 0)
             root.rename(template)
             for new in options.new:
-                # Files of a lake are never changed, so that links to them are as good as copies.
-                shutil.copytree(template, root, copy_function=os.link)
-                _in_own_process("download", root, new)
-                cases.append(json.loads(_in_own_process("refresh", root, new)))
-                print(f"measured: {stored:,} stored, {new:,} new", file=sys.stderr)
-                shutil.rmtree(root)
+                for step, results in (("refresh", cases), ("refresh_in_dagster", runs)):
+                    if step == "refresh" or options.dagster:
+                        shutil.copytree(template, root, copy_function=_link_or_copy)
+                        _in_own_process("download", root, new)
+                        results.append(json.loads(_in_own_process(step, root, new)))
+                        shutil.rmtree(root)
+                cpu, wall, megabytes = _costs(cases[-1])
+                print(
+                    f"measured: {stored:,} stored, {new:,} new: {cpu:.2f} CPU s, "
+                    f"{wall:.2f} wall s, {megabytes:.0f} MB",
+                    file=sys.stderr,
+                )
             shutil.rmtree(template)
     _print_cases(cases)
+    if runs:
+        _print_runs(runs)
+
+
+def _link_or_copy(source: str, target: str) -> None:
+    # Files of a table are never changed, so that links to them are as good as copies.
+    (os.link if source.endswith(".parquet") else shutil.copy2)(source, target)
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -140,6 +162,7 @@ def _admit_ids() -> None:
     """Let there be shards for a million tracks, more than the site has ids."""
     shards.FMA_SHARD_COUNT = 400
     shards.FMA_SHARDS = [f"fma_{n * shards.FMA_IDS_PER_SHARD:06d}" for n in range(400)]
+    shards.SHARDS = shards.FMA_SHARDS + shards.FOLDER_SHARDS
 
 
 # --- the simulated tracks ---
@@ -207,7 +230,7 @@ def build(root: Path, stored: int) -> None:
     numbers = defaultdict(list)
     for number in range(stored):
         numbers[shards.fma_shard(_id(number))].append(number)
-    newest = max(numbers)
+    newest = shards.fma_shard(_id(stored - 1))
     for shard, members in numbers.items():
         tracks = [_track(number) for number in members]
         files = [_file(store, track, there=shard == newest) for track in tracks]
@@ -221,8 +244,7 @@ def build(root: Path, stored: int) -> None:
             lake.write(FEATURE_FAILURES, FEATURE_FAILURES.empty(), shard)
     _write_pages(lake, stored)
     lake.write(SWEEPS, SWEEPS.of_rows(list(_sweeps(stored))))
-    tables = (lake.read(table) for table in (TRACKS, AUDIO, ID3_TAGS))
-    lake.write(LABELS, label_tracks(*tables).labels)
+    lake.write(LABELS, _labels(lake))
     fingerprints = {shard: shard_fingerprint(lake.read(TRACKS, [shard])) for shard in numbers}
     versions = {shard: lake.version(TRACKS, shard) for shard in numbers}
     (root / "benchmark.json").write_text(
@@ -358,7 +380,7 @@ def download(root: Path, new: int) -> None:
     fetched = defaultdict(list)
     for number in range(stored, stored + new):
         temporary = root / "new.wav"
-        soundfile.write(temporary, 0.1 * random.standard_normal(11_025), 22_050)
+        soundfile.write(temporary, 0.1 * random.standard_normal(33_075), 22_050)
         sha256 = hashlib.sha256(temporary.read_bytes()).hexdigest()
         file = {"bytes": temporary.stat().st_size, "sha256": sha256}
         store.add(temporary, sha256, ".wav")
@@ -366,7 +388,7 @@ def download(root: Path, new: int) -> None:
         fetched[track["shard"]].append(_fetch(track, file))
     for shard, rows in fetched.items():
         lake.journal(FETCHES, shard).append(FETCHES.of_rows(rows))
-    (root / "listings").mkdir()
+    (root / "listings").mkdir(exist_ok=True)
     for genre in GENRES:
         ours = [n for n in range(stored + new - 1, -1, -1) if _genre_of(n) == genre]
         for page in range(1, LISTING_PAGES + 1):
@@ -446,8 +468,7 @@ def refresh(root: Path, new: int) -> None:
             refresh_views(lake)
     if changed:
         with meter.part("labels"):
-            tables = (lake.read(table) for table in (TRACKS, AUDIO, ID3_TAGS))
-            lake.write(LABELS, label_tracks(*tables).labels)
+            lake.write(LABELS, _labels(lake))
         with meter.part("views"):
             refresh_views(lake)
         assert lake.read(LABELS).num_rows == before["stored"] + new
@@ -477,6 +498,20 @@ def _load_decoders(root: Path) -> None:
 
 
 def _sweep(lake: Lake):
+    with Archive(lake, "tonight") as archive:
+        return sweep_site(
+            Site(SITE),
+            GENRES,
+            "auto",
+            read=_reader(lake, archive),
+            archive=archive,
+            known=Known(lake),
+            sweeps=lake.read(SWEEPS),
+        )
+
+
+def _reader(lake: Lake, archive: Archive) -> Callable[[str, str], KeptPage]:
+    """Reads and keeps pages that lie in a folder in place of the site."""
     tracks = json.loads((lake.root / "listings" / "tracks.json").read_text())
 
     def answer(address: str, kind: str) -> str:
@@ -485,23 +520,13 @@ def _sweep(lake: Lake):
         genre, number = address.split("/")[2].partition("?")[0], address.rpartition("page=")[2]
         return (lake.root / "listings" / f"{genre}.{number}.html").read_text()
 
-    with Archive(lake, "tonight") as archive:
+    def read(address: str, kind: str) -> KeptPage:
+        url = f"{SITE}{address}" if address.startswith("/") else address
+        page = KeptPage(url, url, 200, answer(address, kind), datetime.now(UTC))
+        archive.keep(kind, page)
+        return page
 
-        def read(address: str, kind: str) -> KeptPage:
-            url = f"{SITE}{address}" if address.startswith("/") else address
-            page = KeptPage(url, url, 200, answer(address, kind), datetime.now(UTC))
-            archive.keep(kind, page)
-            return page
-
-        return sweep_site(
-            Site(SITE),
-            GENRES,
-            "auto",
-            read=read,
-            archive=archive,
-            known=Known(lake),
-            sweeps=lake.read(SWEEPS),
-        )
+    return read
 
 
 def _fetches(lake: Lake, store: Store, shard: str) -> None:
@@ -550,13 +575,129 @@ def _summary_features(lake: Lake, store: Store, shard: str) -> None:
             journal.clear()
 
 
+def _labels(lake: Lake) -> pa.Table:
+    files = lake.read(AUDIO, columns=["track_id", "sha256", "status"])
+    tags = lake.read(ID3_TAGS, columns=["track_id", "artist", "album", "genres", "encoder"])
+    return label_tracks(lake.read(TRACKS), files, tags).labels
+
+
 ASSETS = {
     "fetches": _fetches,
     "audio": _audio,
     "id3_tags": _id3_tags,
     "features": _summary_features,
 }
-STEPS = {"build": build, "download": download, "refresh": refresh}
+
+
+# --- the same through Dagster ---
+
+
+class Guest:
+    """Stands in for the guest of the site, and gives it pages that lie in a folder."""
+
+    site = Site(SITE)
+
+    @contextmanager
+    def visit(self, lake: Lake, archive: Archive, log) -> Iterator["Guest"]:
+        """Open no browser."""
+        self.read = _reader(lake, archive)
+        yield self
+
+    def file_access(self, lake: Lake, log) -> None:
+        """Let nothing be asked for: all files are there."""
+
+
+def tell(root: Path, _: int) -> None:
+    """Let a first sweep tell Dagster of all shards."""
+    download(root, 0)
+    _materialize(root, ["fma_site_catalogue"])
+
+
+def refresh_in_dagster(root: Path, new: int) -> None:
+    """Refresh the lake by runs of Dagster, and print what they cost as JSON."""
+    lake, before = Lake(root), json.loads((root / "benchmark.json").read_text())
+    _load_decoders(root)
+    importlib.import_module("genre_assets.definitions")
+    parts, start = {}, time.process_time()
+
+    def run(asset: str, shards: tuple[str, str] | None = None) -> dict[str, str]:
+        started = time.perf_counter()
+        told = _materialize(root, [asset], shards)
+        parts[asset] = time.perf_counter() - started
+        return told
+
+    known, told = before["fingerprints"], run("fma_site_catalogue")
+    changed = [shard for shard, version in told.items() if version != known.get(shard)]
+    assert bool(changed) == bool(new), "not what was meant"
+    if changed:
+        for asset in ("fetches", "audio", "id3_tags", "summary_features"):
+            run(asset, (min(changed), max(changed)))
+        run("labels")
+        assert lake.read(LABELS).num_rows == before["stored"] + new
+        assert lake.read(FEATURE_FAILURES).num_rows == 0
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    case = {
+        "stored": before["stored"],
+        "new": new,
+        "start": start,
+        "parts": parts,
+        "megabytes": used.ru_maxrss / 1024,
+    }
+    print(json.dumps(case))
+
+
+def _materialize(
+    root: Path, assets: list[str], shards: tuple[str, str] | None = None
+) -> dict[str, str]:
+    """Run assets in this process; gives the data version of each shard of tracks told of."""
+    import dagster as dg
+
+    from genre_assets.console import one_line_console
+    from genre_assets.definitions import defs
+    from genre_assets.resources import FmaSite, LakeResource
+
+    FmaSite.guest = lambda self: Guest()
+    site, lake = FmaSite(genres=list(GENRES)), LakeResource(root=str(root))
+    job = dg.Definitions(
+        assets=defs.assets,
+        resources={**(defs.resources or {}), "fma_site": site, "lake": lake},
+        loggers={"console": one_line_console},
+    ).resolve_implicit_global_asset_job_def()
+    tags = {}
+    if shards:
+        first, last = shards
+        tags["dagster/asset_partition_range_start"] = first
+        tags["dagster/asset_partition_range_end"] = last
+    home = root / "dagster"
+    home.mkdir(exist_ok=True)
+    with (
+        contextlib.redirect_stdout(sys.stderr),
+        dg.DagsterInstance.local_temp(str(home)) as instance,
+    ):
+        result = job.execute_in_process(
+            instance=instance,
+            asset_selection=[dg.AssetKey(name) for name in assets],
+            tags=tags,
+            run_config={"loggers": {"console": {"config": {"log_level": "ERROR"}}}},
+        )
+    told = (
+        event.step_materialization_data.materialization
+        for event in result.get_asset_materialization_events()
+    )
+    return {
+        one.partition: one.tags["dagster/data_version"]
+        for one in told
+        if one.asset_key == dg.AssetKey("tracks")
+    }
+
+
+STEPS = {
+    "build": build,
+    "tell": tell,
+    "download": download,
+    "refresh": refresh,
+    "refresh_in_dagster": refresh_in_dagster,
+}
 
 
 # --- the tables ---
@@ -578,6 +719,17 @@ def _print_cases(cases: list[dict]) -> None:
         cells = [f"{case['stored']:,}", f"{case['new']:,}", f"{case['start']:.2f}"]
         cells += [f"{case['parts'].get(name, [0])[0]:.2f}" for name in parts]
         print("  ".join(f"{cell:>9}" for cell in cells))
+
+
+def _print_runs(runs: list[dict]) -> None:
+    parts = list(dict.fromkeys(name for run in runs for name in run["parts"]))
+    print("\nWall seconds of each run of Dagster, CPU seconds of the start; MB without the workers")
+    print("  ".join(f"{title:>16}" for title in ["stored", "new", "start", *parts, "all", "MB"]))
+    for run in runs:
+        seconds = [run["start"], *(run["parts"].get(name, 0) for name in parts)]
+        cells = [f"{run['stored']:,}", f"{run['new']:,}", *(f"{cost:.2f}" for cost in seconds)]
+        cells += [f"{sum(seconds[1:]):.2f}", f"{run['megabytes']:.0f}"]
+        print("  ".join(f"{cell:>16}" for cell in cells))
 
 
 def _costs(case: dict) -> tuple[float, float, float]:

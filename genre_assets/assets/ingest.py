@@ -297,8 +297,7 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
         told, fingerprints = {}, {}
         for shard in filter(None, lake.partitions(TRACKS)):
             if last := _last_told(context.instance, shard):
-                told[shard] = last.metadata[_VERSION].value if _VERSION in last.metadata else None
-                fingerprints[shard] = (last.tags or {})["dagster/data_version"]
+                told[shard], fingerprints[shard] = last
         for state in shards_other_than(lake, told):
             fingerprints[state.shard] = state.fingerprint
             context.log_event(
@@ -316,7 +315,14 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
     return fingerprints
 
 
-def _last_told(instance: dg.DagsterInstance, shard: str) -> dg.AssetMaterialization | None:
+def _last_told(instance: dg.DagsterInstance, shard: str) -> tuple[str, str] | None:
+    """The version and fingerprint of a shard that Dagster was last told, if a sweep told it."""
     of_shard = dg.AssetRecordsFilter(asset_key=dg.AssetKey("tracks"), asset_partitions=[shard])
-    records = instance.fetch_materializations(of_shard, limit=1).records
-    return records[0].asset_materialization if records else None
+    for record in instance.fetch_materializations(of_shard, limit=1).records:
+        last = record.asset_materialization
+        fingerprint = (last.tags or {}).get("dagster/data_version") if last else None
+        version = last.metadata.get(_VERSION) if last else None
+        # Who reports a materialisation by hand says neither.
+        if fingerprint and isinstance(version, dg.TextMetadataValue) and version.text:
+            return version.text, fingerprint
+    return None

@@ -122,8 +122,8 @@ def labels(
         listed = opened.read(TRACKS)
         labelled = label_tracks(
             listed,
-            opened.read(AUDIO),
-            opened.read(ID3_TAGS),
+            opened.read(AUDIO, columns=["track_id", "sha256", "status"]),
+            opened.read(ID3_TAGS, columns=["track_id", "artist", "album", "genres", "encoder"]),
             taken_down(opened).times(listed),
             licence_policy.refusals(listed),
         )

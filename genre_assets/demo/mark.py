@@ -15,4 +15,7 @@ def is_synthetic(encoder: str | None, page_url: str | None) -> bool:
 
 def is_demo_page(page_url: str | None) -> bool:
     """Whether a page is one of the demo's site."""
-    return page_url is not None and urlsplit(page_url).hostname == DEMO_SITE_HOST
+    # Most pages do not even hold the name, and are not worth parsing.
+    if page_url is None or DEMO_SITE_HOST not in page_url.lower():
+        return False
+    return urlsplit(page_url).hostname == DEMO_SITE_HOST

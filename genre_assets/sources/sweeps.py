@@ -78,7 +78,7 @@ def record_sweep(
     return {shard: count or 0 for shard, count in newly_gone.items()}
 
 
-def shards_other_than(lake: Lake, told: Mapping[str, str | None]) -> Iterator[ShardState]:
+def shards_other_than(lake: Lake, told: Mapping[str, str]) -> Iterator[ShardState]:
     """The shards of ``tracks`` that changed since somebody was told of them, or never were told.
 
     A process that is killed between a write and the telling of it leaves a shard that nobody

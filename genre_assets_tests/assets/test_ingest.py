@@ -27,28 +27,32 @@ def library(tmp_path):
 
 
 @pytest.fixture
-def sweep(tmp_path, library):
+def instance():
     with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
 
-        def sweep() -> dict[str, str]:
-            """Data version of each shard that the sweep told of."""
-            result = dg.materialize(
-                [folder_catalogue],
-                instance=instance,
-                resources={
-                    "lake": LakeResource(root=str(tmp_path / "lake")),
-                    "music_folder": MusicFolder(root=str(library)),
-                },
-            )
-            events = [event.materialization for event in result.events_for_node("folder_catalogue")
-                      if event.is_step_materialization]  # fmt: skip
-            return {
-                event.partition: event.tags["dagster/data_version"]
-                for event in events
-                if event.asset_key == dg.AssetKey("tracks")
-            }
 
-        yield sweep
+@pytest.fixture
+def sweep(tmp_path, library, instance):
+    def sweep() -> dict[str, str]:
+        """Data version of each shard that the sweep told of."""
+        result = dg.materialize(
+            [folder_catalogue],
+            instance=instance,
+            resources={
+                "lake": LakeResource(root=str(tmp_path / "lake")),
+                "music_folder": MusicFolder(root=str(library)),
+            },
+        )
+        events = [event.materialization for event in result.events_for_node("folder_catalogue")
+                  if event.is_step_materialization]  # fmt: skip
+        return {
+            event.partition: event.tags["dagster/data_version"]
+            for event in events
+            if event.asset_key == dg.AssetKey("tracks")
+        }
+
+    return sweep
 
 
 def test_an_unchanged_sweep_tells_the_same_data_versions(sweep):
@@ -89,6 +93,16 @@ def test_a_shard_of_which_dagster_was_never_told_is_told_by_the_next_sweep(
     # The shard of the other source stands as it was told.
     assert set(sweep()) == written
     lake.write(TRACKS, TRACKS.of_rows([SITE_TRACK | {"title": "Food"}]), "fma_000000")
+    assert "fma_000000" in sweep()
+
+
+def test_a_shard_that_somebody_else_reported_is_told_again(sweep, instance, tmp_path):
+    lake = Lake(tmp_path / "lake")
+    lake.write(TRACKS, TRACKS.of_rows([SITE_TRACK]), "fma_000000")
+    assert "fma_000000" in sweep()
+    assert "fma_000000" not in sweep()
+    reported = dg.AssetMaterialization("tracks", partition="fma_000000")
+    instance.report_runless_asset_event(reported)
     assert "fma_000000" in sweep()
 
 

@@ -2,6 +2,8 @@ import gzip
 import hashlib
 from datetime import UTC, datetime, timedelta
 
+import pytest
+
 from genre_assets.lake.schemas import PAGES
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
@@ -131,3 +133,17 @@ def test_a_long_sweep_merges_its_journal_on_the_way(tmp_path, monkeypatch):
 
     assert len(rows(lake)) == 3
     assert len(list(tmp_path.glob("journal/pages/*/*.parquet"))) == 1
+
+
+def test_months_that_are_too_old_to_matter_are_not_read(tmp_path):
+    lake = Lake(tmp_path)
+    with Archive(lake, "s1") as archive:
+        archive.keep("track", page("old", at=NOON - timedelta(days=40)))
+        archive.keep("track", page("new"))
+    lake.path(PAGES, "2026-07").write_bytes(b"whoever reads this fails")
+
+    archive = Archive(lake, "s2")
+
+    assert archive.latest(URL, "track", NOON) == page("new")
+    with pytest.raises(ValueError, match="Parquet"):
+        archive.has_answer(URL, "track")
