@@ -83,8 +83,8 @@ def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
     assert marked(lake, AUDIO, "probe_version") == ["b"]
     assert str(asked).splitlines() == [
         "1 failure in audio marked: the next run of audio for folder_00 tries again.",
-        "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's daemon runs, "
-        "it does within a minute.",
+        "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's "
+        "daemon runs, it does within a minute.",
     ]
 
 
