@@ -77,7 +77,7 @@ from genre_assets.sources.fma_site.downloads import (
 from genre_assets.sources.fma_site.known import Known
 from genre_assets.sources.sweeps import record_sweep, shard_fingerprint, shards_other_than
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
-from genre_assets.takedowns import taken_down
+from genre_assets.takedowns.record import taken_down
 from genre_assets_tests.sources.fma_site.site_html import (
     SITE,
     Row,

@@ -275,7 +275,7 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _take_down(options: argparse.Namespace) -> int:
     from genre_assets.lake.store import Store
-    from genre_assets.takedowns import take_down
+    from genre_assets.takedowns.request import take_down
 
     lake = _existing_lake()
     done = take_down(

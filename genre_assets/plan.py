@@ -45,7 +45,7 @@ from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access
 from genre_assets.sources.shards import SHARDS
 from genre_assets.tags import reading
-from genre_assets.takedowns import TakenDown, taken_down
+from genre_assets.takedowns.record import TakenDown, taken_down
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false

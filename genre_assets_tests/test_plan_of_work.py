@@ -51,7 +51,8 @@ from genre_assets.sources.fma_site.transfer import Access
 from genre_assets.tags import reading
 from genre_assets.tags.fields import Tags
 from genre_assets.tags.reading import read_tags_of_shard
-from genre_assets.takedowns import take_down, taken_down
+from genre_assets.takedowns.record import taken_down
+from genre_assets.takedowns.request import take_down
 from genre_assets_tests.audio.clips import write
 from genre_assets_tests.features.signals import noise
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, labels_of, tables

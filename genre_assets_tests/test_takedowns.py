@@ -55,7 +55,9 @@ from genre_assets.sources.fma_site.downloads import (
     stored_paths,
 )
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
-from genre_assets.takedowns import enforce, take_down, taken_down
+from genre_assets.takedowns.record import taken_down
+from genre_assets.takedowns.removal import enforce
+from genre_assets.takedowns.request import take_down
 
 SHARD = "fma_000000"
 FILES = "https://files.freemusicarchive.test/tracks"
@@ -754,7 +756,7 @@ def test_whenever_it_is_killed_the_next_call_finishes_it(tmp_path, monkeypatch):
     template.task("by_model", ["fma_site:111"], credited=False)
     template.lake.journal(SUMMARY_FEATURES, SHARD).append(template.lake.read(SUMMARY_FEATURES))
     template.store.partial(f"{GONE} {FILES}/100.mp3").write_bytes(b"a part")
-    monkeypatch.setattr("genre_assets.takedowns.refresh_views", lambda lake: None)
+    monkeypatch.setattr("genre_assets.takedowns.removal.refresh_views", lambda lake: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
     (template.root / FILE_NAME).unlink()
     changes = [(Path, "unlink"), (Path, "rename"), (Path, "replace"), (shutil, "rmtree")]

@@ -101,7 +101,7 @@ def spectrograms(
     """
     from genre_assets.features.spectrogram_extraction import extract_shard
     from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
-    from genre_assets.takedowns import enforce
+    from genre_assets.takedowns.removal import enforce
 
     with lake.open() as opened, workers.open(spectrogram_extractor.warm_up) as pool:
         told = Told(context)

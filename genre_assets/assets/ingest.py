@@ -193,7 +193,8 @@ def fetches(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
-    from genre_assets.takedowns import enforce, taken_down
+    from genre_assets.takedowns.record import taken_down
+    from genre_assets.takedowns.removal import enforce
 
     with lake.open() as opened, workers.open() as pool, in_one_sentence():
         access = trouble = None

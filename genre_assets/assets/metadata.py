@@ -42,7 +42,7 @@ def audio(
         stored_paths,
         without_damaged,
     )
-    from genre_assets.takedowns import taken_down
+    from genre_assets.takedowns.record import taken_down
 
     with lake.open() as opened, workers.open() as pool:
         store, gone = Store(opened.root), taken_down(opened)
@@ -113,7 +113,8 @@ def labels(
 ) -> dg.MaterializeResult:
     """Genre, sub-genres and canonical artist of every track, with the evidence behind them."""
     from genre_assets.labels.labelling import label_tracks
-    from genre_assets.takedowns import enforce, taken_down
+    from genre_assets.takedowns.record import taken_down
+    from genre_assets.takedowns.removal import enforce
 
     with lake.open() as opened:
         account = Account()

@@ -1,0 +1,58 @@
+"""All files that may hold rows of a table: its partitions, those they superseded, and journals."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from genre_assets.lake.schemas import (
+    Table,
+)
+from genre_assets.lake.tables import Lake
+
+
+def everything_of(lake: Lake, table: Table, columns: list[str]) -> list[dict]:
+    """Rows of a table, those that still stand in journals too."""
+    rows = lake.read(table, columns=columns).to_pylist()
+    for path in sorted((lake.root / "journal" / table.name).glob("*/*.parquet")):
+        with unless_vanished():
+            rows += read_columns(path, columns).to_pylist()
+    return rows
+
+
+def versions(lake: Lake, table: Table, key: str | None) -> list[Path]:
+    """The file of a partition, last, and those that it superseded."""
+    newest = lake.path(table, key)
+    return sorted(newest.parent.glob("*.parquet")) if newest else []
+
+
+def journal_files(lake: Lake, table: Table, key: str | None) -> list[Path]:
+    """The files of the journal of a partition."""
+    return sorted((lake.root / "journal" / table.name / str(key)).glob("*.parquet"))
+
+
+def journal_keys(lake: Lake, table: Table) -> list[str]:
+    """The partitions of a table that have a journal."""
+    return sorted(folder.name for folder in (lake.root / "journal" / table.name).glob("*/"))
+
+
+def read_columns(path: Path, columns: list[str]) -> pa.Table:
+    """Columns of a file as text, null where it has none of the name."""
+    with pq.ParquetFile(path) as file:
+        present = [name for name in columns if name in file.schema_arrow.names]
+        rows = file.read(columns=present)
+    for name in columns:
+        if name not in present:
+            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
+    return rows
+
+
+@contextmanager
+def unless_vanished() -> Iterator[None]:
+    """Pass over a file that another process deleted, as it may with those it superseded."""
+    try:
+        yield
+    except FileNotFoundError:
+        return

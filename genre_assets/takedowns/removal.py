@@ -1,0 +1,351 @@
+"""Removing whatever is there of what was ever taken down."""
+
+import os
+import re
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from filelock import Timeout
+
+from genre_assets.audio.status import Status
+from genre_assets.features.spectrogram_files import remove_contents
+from genre_assets.labels.labelling import TAKEN_DOWN
+from genre_assets.lake.schemas import (
+    AUDIO,
+    CHAMPIONS,
+    ECHONEST_FEATURES,
+    FEATURE_FAILURES,
+    FETCHES,
+    FMA_FEATURES,
+    ID3_TAGS,
+    LABELS,
+    LEAKY_PREDICTIONS,
+    PREDICTIONS,
+    SCORES,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
+    SUMMARY_FEATURES,
+    TAKEDOWNS,
+    TASK_MEMBERS,
+    TASK_NOTES,
+    TRACKS,
+    Table,
+)
+from genre_assets.lake.store import Store
+from genre_assets.lake.tables import Lake, write_parquet
+from genre_assets.lake.views import refresh_views
+from genre_assets.progress import Log, counted, silent
+from genre_assets.sources import attribution
+from genre_assets.sources.fma_site.downloads import partial_key
+from genre_assets.takedowns.files import (
+    everything_of,
+    journal_files,
+    journal_keys,
+    read_columns,
+    unless_vanished,
+    versions,
+)
+from genre_assets.takedowns.reach import reached_by
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
+
+_DERIVED = (
+    AUDIO,
+    ID3_TAGS,
+    LABELS,
+    SUMMARY_FEATURES,
+    FEATURE_FAILURES,
+    SPECTROGRAMS,
+    SPECTROGRAM_FAILURES,
+    FMA_FEATURES,
+    ECHONEST_FEATURES,
+)
+
+
+_OF_TASKS = (CHAMPIONS, SCORES, PREDICTIONS, LEAKY_PREDICTIONS, TASK_NOTES, TASK_MEMBERS)
+
+
+_WRITTEN_WITH = {
+    FEATURE_FAILURES.name: SUMMARY_FEATURES,
+    SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
+}
+"""Tables that are written under the lock of another one."""
+
+
+_TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
+"""Columns that tell whether a row is of a track that must go."""
+
+
+_TRACK_ID = re.compile(r"[a-z_]+:[\w-]+")
+
+
+_TEXTS = (".csv", ".html", ".json")
+
+
+_ASIDE = ".taken_down."
+
+
+_ABANDONED_S = 3600.0
+"""Age from which a temporary file is one that a killed run left."""
+
+
+@dataclass(frozen=True)
+class Removed:
+    """What an enforcement removed.
+
+    Attributes:
+        tracks: Tracks that were reached for the first time.
+        rows: Rows that were removed, by table; a table with none is left out.
+        files: Audio files that were deleted from the store.
+        partial_downloads: Unfinished downloads that were deleted.
+        tasks: Tasks that lost their members, models, figures and report: to be trained anew.
+    """
+
+    tracks: tuple[str, ...] = ()
+    rows: dict[str, int] = field(default_factory=dict)
+    files: int = 0
+    partial_downloads: int = 0
+    tasks: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return self != Removed()
+
+
+def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
+    """Remove whatever is there of what was ever taken down, and reach what is new of it.
+
+    It may be called at any time and changes nothing when there is nothing to remove. Whoever wrote
+    to the lake calls it, so that a refresh that began before a take-down does not undo it.
+
+    Args:
+        lake: The lake.
+        store: Its audio files.
+        log: Takes lines about the progress.
+
+    Returns:
+        What was removed.
+    """
+    if not lake.partitions(TAKEDOWNS):
+        return Removed()
+    with lake.lock(TAKEDOWNS):
+        _finish_discarding(lake)
+        recorded = lake.read(TAKEDOWNS).to_pylist()
+        reached = reached_by(lake, recorded)
+        gone = _Gone.of(reached)
+        new = gone.tracks - _Gone.of(recorded).tracks
+        # A track counts as reached only now, when no model is left that may have learnt from it:
+        # after a kill the next call looks at all of them again.
+        tasks = _forget_tasks(lake, gone, doubtful_too=bool(new))
+        lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
+    rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
+    remove_contents(lake.root, gone.contents)
+    _delete_abandoned_files(lake)
+    removed = Removed(
+        tuple(sorted(new)),
+        {name: count for name, count in rows.items() if count},
+        _delete_audio(lake, store, gone),
+        _delete_partial_downloads(lake, store, gone),
+        tasks,
+    )
+    if removed:
+        refresh_views(lake)
+        log(
+            f"Take-downs reached {counted(len(removed.tracks), 'new track')} and removed "
+            f"{counted(sum(removed.rows.values()), 'row')} and "
+            f"{counted(removed.files, 'audio file')}."
+        )
+    return removed
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """The tracks and contents of which nothing may be left."""
+
+    tracks: frozenset[str]
+    contents: frozenset[str]
+
+    @classmethod
+    def of(cls, recorded: list[dict]) -> "_Gone":
+        return cls(
+            frozenset(track_id for row in recorded for track_id in row["track_ids"]),
+            frozenset(sha256 for row in recorded for sha256 in row["contents"]),
+        )
+
+    def among(self, table: Table, rows: pa.Table) -> pa.Array:
+        """For each row of a derived table whether it must go."""
+        tracks, contents = (
+            pa.array(sorted(names), pa.string()) for names in (self.tracks, self.contents)
+        )
+        gone = pc.is_in(rows["track_id"], value_set=tracks)
+        if "duplicate_of" in rows.column_names:
+            gone = pc.or_(gone, pc.is_in(rows["duplicate_of"], value_set=tracks))
+        if "sha256" in rows.column_names:
+            gone = pc.or_(gone, pc.is_in(rows["sha256"], value_set=contents))
+        return pc.and_not(gone, _says_only_that_it_is_gone(table, rows))
+
+    def are_named_in(self, path: Path) -> bool:
+        """Whether a file of a task names one of the tracks."""
+        try:
+            if path.suffix == ".parquet":
+                named = set(read_columns(path, ["track_id"])["track_id"].to_pylist())
+            elif path.suffix in _TEXTS:
+                named = set(_TRACK_ID.findall(path.read_text(encoding="utf-8", errors="replace")))
+            else:
+                return False
+        except FileNotFoundError:
+            return False
+        return not self.tracks.isdisjoint(named)
+
+
+def _says_only_that_it_is_gone(table: Table, rows: pa.Table) -> pa.Array | pa.Scalar:
+    if table in (AUDIO, ID3_TAGS):
+        return pc.fill_null(pc.equal(rows["status"], str(Status.MISSING)), False)
+    if table == LABELS:
+        return pc.fill_null(pc.starts_with(rows["excluded"], TAKEN_DOWN), False)
+    return pa.scalar(False)
+
+
+def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
+    """Remove the rows of gone tracks from all files of a table; how many rows it had of them."""
+    removed = 0
+    for key in dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]):
+        files = [*versions(lake, table, key), *journal_files(lake, table, key)]
+        if not any(_holds(path, table, gone) for path in files):
+            continue
+        with _held(lake, _WRITTEN_WITH.get(table.name, table), key, log):
+            if lake.path(table, key):
+                rows = lake.read(table, [key])
+                kept = rows.filter(pc.invert(gone.among(table, rows)))
+                lake.write(table, kept, key)
+                removed += rows.num_rows - kept.num_rows
+            for path in versions(lake, table, key):
+                if _holds(path, table, gone):
+                    path.unlink(missing_ok=True)
+            for path in journal_files(lake, table, key):
+                if _holds(path, table, gone):
+                    _rewrite_without(path, table, gone)
+    return removed
+
+
+def _holds(path: Path, table: Table, gone: _Gone) -> bool:
+    with unless_vanished():
+        rows = read_columns(path, [name for name in _TOLD_BY if name in table.schema.names])
+        return bool(pc.any(gone.among(table, rows)).as_py())
+    return False
+
+
+def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
+    """Remove the rows of gone tracks from a file of a journal, and the file if it has no others."""
+    with pq.ParquetFile(path) as file:
+        rows = file.read()
+    kept = rows.filter(pc.invert(gone.among(table, rows)))
+    if not kept.num_rows:
+        path.unlink(missing_ok=True)
+        return
+    # A journal is read in the order of its files' times.
+    written = path.stat().st_mtime_ns
+    write_parquet(kept, path)
+    os.utime(path, ns=(written, written))
+
+
+@contextmanager
+def _held(lake: Lake, table: Table, partition: str | None, log: Log) -> Iterator[None]:
+    lock = lake.lock(table, partition)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log(f"Another run is writing {table.name} {partition or ''}: waiting until it is done")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _forget_tasks(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:
+    """Delete all that was made of tasks that learnt from a gone track; their names.
+
+    Args:
+        lake: The lake.
+        gone: The tracks.
+        doubtful_too: Whether a model that does not say whom it learnt from counts as one that
+            learnt from a gone track.
+    """
+    forgotten = []
+    for task in sorted(_tasks(lake)):
+        tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
+        models = lake.root / "models" / f"task={task}"
+        folders = [lake.root / "reports" / task, *tables, models]
+        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
+        doubtful = doubtful_too and any(
+            not (model / attribution.FILE_NAME).is_file()
+            for model in models.glob("*/")
+            if not model.name.startswith(".")
+        )
+        if doubtful or any(map(gone.are_named_in, files)):
+            # Models last: they are what tells that the rest was made of a gone track.
+            for folder in folders:
+                _discard(lake, folder)
+            forgotten.append(task)
+    return tuple(forgotten)
+
+
+def _tasks(lake: Lake) -> set[str]:
+    of_tables = {str(key) for table in _OF_TASKS for key in lake.partitions(table)}
+    of_models = {f.name.removeprefix("task=") for f in (lake.root / "models").glob("task=*/")}
+    return of_tables | of_models | {folder.name for folder in (lake.root / "reports").glob("*/")}
+
+
+def _discard(lake: Lake, folder: Path) -> None:
+    """Delete a folder, of which no one ever sees a half."""
+    with unless_vanished():
+        folder.rename(lake.root / f"{_ASIDE}{uuid.uuid4().hex}")
+    _finish_discarding(lake)
+
+
+def _finish_discarding(lake: Lake) -> None:
+    for folder in lake.root.glob(f"{_ASIDE}*"):
+        shutil.rmtree(folder)
+
+
+def _delete_abandoned_files(lake: Lake) -> None:
+    """Delete what killed runs left of files that they were writing: it may hold rows."""
+    oldest_to_keep = time.time() - _ABANDONED_S
+    for table in (*_DERIVED, *_OF_TASKS):
+        for folder in (lake.root / table.name, lake.root / "journal" / table.name):
+            for path in folder.rglob(".*.tmp"):
+                with unless_vanished():
+                    if path.stat().st_mtime < oldest_to_keep:
+                        path.unlink()
+
+
+def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
+    """Delete the audio of gone tracks; broken files that other tracks have, too, are theirs."""
+    own, of_others = set(), set()
+    for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
+        (own if row["track_id"] in gone.tracks else of_others).add(row["sha256"])
+    wanted = gone.contents | (own - of_others - {None})
+    return sum(store.remove(sha256) for sha256 in sorted(wanted))
+
+
+def _delete_partial_downloads(lake: Lake, store: Store, gone: _Gone) -> int:
+    asked = [
+        (row["track_id"], row[url])
+        for table, url in ((TRACKS, "file_url"), (FETCHES, "url"))
+        for row in lake.read(table, columns=["track_id", url]).to_pylist()
+    ]
+    deleted = 0
+    for track_id, url in sorted({(t, url) for t, url in asked if t in gone.tracks and url}):
+        key = partial_key({"track_id": track_id, "file_url": url})
+        deleted += store.partial(key).exists()
+        store.forget_partial(key)
+    return deleted
