@@ -24,6 +24,9 @@ N_BINS = 1 + N_FFT // 2
 FRAMES_PER_BLOCK = 64
 """Frames worked on at a time: what they need stays in the processor's cache."""
 
+KEPT_FRAMES = 8192
+"""Frames of the longest clip whose magnitudes are kept: a minute and a half, 34 MB."""
+
 _HALF = N_FFT // 2
 _QUARTER = _HALF // 4
 _HOPS = N_FFT // HOP_LENGTH
@@ -44,18 +47,40 @@ def magnitude_blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
         samples: Shape (samples,), float32.
 
     Yields:
-        Shape (1025, frames), float32, for at most :data:`FRAMES_PER_BLOCK` frames at a time. The
-        next block takes the place of the one before.
+        Shape (1025, 64), float32: 64 frames, silent ones after the last. The next block takes the
+        place of the one before.
     """
-    hops = np.empty(((FRAMES_PER_BLOCK + _HOPS - 1), HOP_LENGTH), np.float32)
-    by_hop = np.empty((HOP_LENGTH, _LANES + _HOPS - 1), np.float32)
-    space, other_space = np.empty((2, 2 * _IMAGINARY))
     block = np.empty((N_BINS, FRAMES_PER_BLOCK), np.float32)
-    frames = frame_count(len(samples))
-    for first in range(0, frames, FRAMES_PER_BLOCK):
-        _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, hops.reshape(-1))
-        _transform(hops, by_hop, _WINDOW, _ROOTS, _HALF_ROOTS, space, other_space, block)
-        yield block[:, : frames - first]
+    transform = Transform()
+    for first in range(0, frame_count(len(samples)), FRAMES_PER_BLOCK):
+        transform.magnitudes(samples, first, block)
+        yield block
+
+
+class Spectrogram:
+    """The magnitudes of a clip, a block at a time and as often as they are asked for.
+
+    Those of a clip of up to :data:`KEPT_FRAMES` frames are kept, those of a longer one computed
+    again each time, so that no clip is too long for the memory.
+
+    Attributes:
+        frames: Frames of the clip, without the silent ones that fill the last block.
+    """
+
+    def __init__(self, samples: np.ndarray):
+        self.frames = frame_count(len(samples))
+        self._samples = samples
+        self._kept = None
+        if self.frames <= KEPT_FRAMES:
+            starts = range(0, self.frames, FRAMES_PER_BLOCK)
+            self._kept = np.empty((len(starts), N_BINS, FRAMES_PER_BLOCK), np.float32)
+            transform = Transform()
+            for first, block in zip(starts, self._kept, strict=True):
+                transform.magnitudes(samples, first, block)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """Yield what :func:`magnitude_blocks` yields."""
+        return iter(magnitude_blocks(self._samples) if self._kept is None else self._kept)
 
 
 def stft_magnitude(samples: np.ndarray) -> np.ndarray:
@@ -68,11 +93,35 @@ def stft_magnitude(samples: np.ndarray) -> np.ndarray:
         Shape (frames, 1025), float32, a row for each frame.
     """
     magnitude = np.empty((frame_count(len(samples)), N_BINS), np.float32)
-    first = 0
-    for block in magnitude_blocks(samples):
-        _transpose(block, magnitude[first : first + block.shape[1]])
-        first += block.shape[1]
+    starts = range(0, len(magnitude), FRAMES_PER_BLOCK)
+    for first, block in zip(starts, magnitude_blocks(samples), strict=True):
+        frames = magnitude[first : first + FRAMES_PER_BLOCK]
+        _transpose(block, frames)
     return magnitude
+
+
+class Transform:
+    """The space that the transform of a few frames needs, used again for the next ones."""
+
+    def __init__(self):
+        self._hops = np.empty((FRAMES_PER_BLOCK + _HOPS - 1, HOP_LENGTH), np.float32)
+        self._by_hop = np.empty((HOP_LENGTH, _LANES + _HOPS - 1), np.float32)
+        self._space, self._other_space = np.empty((2, 2 * _IMAGINARY))
+
+    def magnitudes(self, samples: np.ndarray, first: int, block: np.ndarray) -> None:
+        """Fill a block, shape (1025, 64), with the frames from ``first`` on, then silent ones."""
+        _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, self._hops.reshape(-1))
+        _transform(
+            self._hops,
+            self._by_hop,
+            _WINDOW,
+            _ROOTS,
+            _HALF_ROOTS,
+            self._space,
+            self._other_space,
+            block,
+        )
+        block[:, max(frame_count(len(samples)) - first, 0) :] = 0
 
 
 def _copy_padded(samples: np.ndarray, start: int, into: np.ndarray) -> None:
@@ -99,9 +148,9 @@ _HALF_ROOTS = _roots_of_unity(_HALF, N_FFT)
 @njit(cache=True)
 def _transpose(rows, columns):
     # A cache line of a row at a time.
-    for start in range(0, rows.shape[1], 16):
-        for row in range(rows.shape[0]):
-            for column in range(start, min(start + 16, rows.shape[1])):
+    for start in range(0, len(columns), 16):
+        for row in range(len(rows)):
+            for column in range(start, min(start + 16, len(columns))):
                 columns[column, row] = rows[row, column]
 
 

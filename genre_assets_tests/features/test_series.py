@@ -8,6 +8,7 @@ from scipy import stats
 
 from genre_assets.features import series
 from genre_assets.features.statistics import statistics
+from genre_assets.features.zero_crossings import zero_crossing_rate
 from genre_assets_tests.features.signals import noise, sweep, tone
 
 
@@ -15,16 +16,16 @@ from genre_assets_tests.features.signals import noise, sweep, tone
 def test_the_tuning_is_exactly_librosas(sample_rate):
     samples = tone(sample_rate, 452) + sweep(sample_rate, 1.5) + noise(sample_rate, amplitude=0.01)
     magnitude = np.abs(librosa.stft(samples))
-    assert series.tuning_of(magnitude, sample_rate) == librosa.estimate_tuning(
+    assert series.tuning_of([magnitude], sample_rate) == librosa.estimate_tuning(
         y=samples, sr=sample_rate
     )
-    assert series.tuning_of(magnitude**2, 22_050) == librosa.estimate_tuning(
+    assert series.tuning_of([magnitude**2], 22_050) == librosa.estimate_tuning(
         S=magnitude**2, sr=22_050
     )
 
 
 def test_the_tuning_of_a_sound_without_peaks_is_zero():
-    assert series.tuning_of(np.ones((1025, 9), np.float32), 44_100) == 0
+    assert series.tuning_of([np.ones((1025, 9), np.float32)], 44_100) == 0
 
 
 @settings(max_examples=30, deadline=None)
@@ -33,7 +34,7 @@ def test_the_tuning_of_a_sound_without_peaks_is_zero():
 )
 def test_zero_crossings_are_exactly_librosas(samples):
     expected = librosa.feature.zero_crossing_rate(samples, frame_length=2048, hop_length=512)
-    np.testing.assert_array_equal(series.zero_crossing_rate(samples), expected)
+    np.testing.assert_array_equal(zero_crossing_rate(samples), expected)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
