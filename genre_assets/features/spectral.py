@@ -222,7 +222,7 @@ def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, n
         first += FRAMES_PER_BLOCK
     frames = slice(spectrogram.frames)
     return {
-        "mfcc": _COSINES @ decibels(mel[:, frames]),
+        "mfcc": cepstral_coefficients(decibels(mel[:, frames]), _COSINES),
         "rmse": rms[np.newaxis, frames],
         "spectral_bandwidth": bandwidth[np.newaxis, frames],
         "spectral_centroid": centroid[np.newaxis, frames],
@@ -261,6 +261,24 @@ _COSINES = np.sqrt(2 / N_MEL) * np.cos(
 )
 _COSINES[0] /= np.sqrt(2)
 _COSINES = _COSINES.astype(np.float32)
+
+
+@njit(cache=True, fastmath={"contract"})
+def cepstral_coefficients(levels, cosines):
+    """``cosines @ levels``, but frames that are alike have coefficients that are alike.
+
+    A matrix product may round otherwise in its last columns, and the coefficients of a constant
+    sound would then seem to have a skew.
+    """
+    coefficients = np.zeros((len(cosines), levels.shape[1]), np.float32)
+    for i in range(len(cosines)):
+        row = coefficients[i]
+        for j in range(len(levels)):
+            cosine = cosines[i, j]
+            band = levels[j]
+            for frame in range(len(row)):
+                row[frame] += cosine * band[frame]
+    return coefficients
 
 
 def decibels(powers: np.ndarray) -> np.ndarray:

@@ -111,16 +111,7 @@ class Transform:
     def magnitudes(self, samples: np.ndarray, first: int, block: np.ndarray) -> None:
         """Fill a block, shape (1025, 64), with the frames from ``first`` on, then silent ones."""
         _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, self._hops.reshape(-1))
-        _transform(
-            self._hops,
-            self._by_hop,
-            _WINDOW,
-            _ROOTS,
-            _HALF_ROOTS,
-            self._space,
-            self._other_space,
-            block,
-        )
+        _transform(self._hops, self._by_hop, self._space, self._other_space, block)
         block[:, max(frame_count(len(samples)) - first, 0) :] = 0
 
 
@@ -274,12 +265,12 @@ def _last_pass(x, half_roots, block, first):
 
 
 @njit(cache=True)
-def _transform(hops, by_hop, window, roots, half_roots, space, other_space, block):
+def _transform(hops, by_hop, space, other_space, block):
     for first in range(0, FRAMES_PER_BLOCK, _LANES):
         _transpose(hops[first : first + _LANES + _HOPS - 1], by_hop)
-        _first_pass(by_hop, window, roots, space)
-        _pass_256(space, roots, other_space)
-        _pass_64(other_space, roots, space)
-        _pass_16(space, roots, other_space)
-        _pass_4(other_space, roots, space)
-        _last_pass(space, half_roots, block, first)
+        _first_pass(by_hop, _WINDOW, _ROOTS, space)
+        _pass_256(space, _ROOTS, other_space)
+        _pass_64(other_space, _ROOTS, space)
+        _pass_16(space, _ROOTS, other_space)
+        _pass_4(other_space, _ROOTS, space)
+        _last_pass(space, _HALF_ROOTS, block, first)
