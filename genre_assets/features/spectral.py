@@ -203,32 +203,33 @@ def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, n
         ``mfcc``, ``rmse``, ``spectral_bandwidth``, ``spectral_centroid``, ``spectral_contrast``
         and ``spectral_rolloff``, each of shape (rows, frames).
     """
-    # Whole blocks: what lies beyond the last frame is cut off at the end.
-    room = -(-spectrogram.frames // FRAMES_PER_BLOCK) * FRAMES_PER_BLOCK
-    rms = np.empty(room, np.float32)
-    centroid, bandwidth = np.empty((2, room))
-    rolloff_bins = np.empty(room, np.int64)
-    valleys, peaks = np.empty((2, N_CONTRAST, room), np.float32)
-    mel = np.empty((N_MEL, room), np.float32)
+    blocks = -(-spectrogram.frames // FRAMES_PER_BLOCK)
+    rms = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.float32)
+    centroid, bandwidth = np.empty((2, blocks, 1, FRAMES_PER_BLOCK))
+    bins = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.int64)
+    valleys, peaks = np.empty((2, blocks, N_CONTRAST, FRAMES_PER_BLOCK), np.float32)
+    mel = np.empty((blocks, N_MEL, FRAMES_PER_BLOCK), np.float32)
     filters, extents = mel_filters(sample_rate)
     bands = contrast_bands()
-    first = 0
-    for block in spectrogram:
-        here = slice(first, first + FRAMES_PER_BLOCK)
-        moments(block, FREQUENCIES, rms[here], centroid[here], bandwidth[here])
-        rolloff(block, rolloff_bins[here])
-        valleys_and_peaks(block, bands, valleys[:, here], peaks[:, here])
-        mel_powers(block, filters, extents, mel[:, here])
-        first += FRAMES_PER_BLOCK
-    frames = slice(spectrogram.frames)
-    return {
-        "mfcc": cepstral_coefficients(decibels(mel[:, frames]), _COSINES),
-        "rmse": rms[np.newaxis, frames],
-        "spectral_bandwidth": bandwidth[np.newaxis, frames],
-        "spectral_centroid": centroid[np.newaxis, frames],
-        "spectral_contrast": decibels(peaks[:, frames]) - decibels(valleys[:, frames]),
-        "spectral_rolloff": FREQUENCIES[rolloff_bins[np.newaxis, frames]],
+    for i, block in enumerate(spectrogram):
+        moments(block, FREQUENCIES, rms[i, 0], centroid[i, 0], bandwidth[i, 0])
+        rolloff(block, bins[i, 0])
+        valleys_and_peaks(block, bands, valleys[i], peaks[i])
+        mel_powers(block, filters, extents, mel[i])
+    series = {
+        "mfcc": cepstral_coefficients(decibels(mel), _COSINES),
+        "rmse": rms,
+        "spectral_bandwidth": bandwidth,
+        "spectral_centroid": centroid,
+        "spectral_contrast": decibels(peaks) - decibels(valleys),
+        "spectral_rolloff": FREQUENCIES[bins],
     }
+    return {name: _joined(found)[:, : spectrogram.frames] for name, found in series.items()}
+
+
+def _joined(blocks: np.ndarray) -> np.ndarray:
+    """Join blocks, shape (blocks, rows, frames), to rows over all frames."""
+    return np.concatenate(blocks, axis=1)
 
 
 def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
@@ -265,19 +266,20 @@ _COSINES = _COSINES.astype(np.float32)
 
 @njit(cache=True, fastmath={"contract"})
 def cepstral_coefficients(levels, cosines):
-    """``cosines @ levels``, but frames that are alike have coefficients that are alike.
+    """``cosines @ levels`` for each block, but with one rounding for all frames.
 
     A matrix product may round otherwise in its last columns, and the coefficients of a constant
     sound would then seem to have a skew.
     """
-    coefficients = np.zeros((len(cosines), levels.shape[1]), np.float32)
-    for i in range(len(cosines)):
-        row = coefficients[i]
-        for j in range(len(levels)):
-            cosine = cosines[i, j]
-            band = levels[j]
-            for frame in range(len(row)):
-                row[frame] += cosine * band[frame]
+    coefficients = np.zeros((len(levels), len(cosines), FRAMES_PER_BLOCK), np.float32)
+    for block in range(len(levels)):
+        for i in range(len(cosines)):
+            row = coefficients[block, i]
+            for j in range(len(cosines[i])):
+                cosine = cosines[i, j]
+                band = levels[block, j]
+                for frame in range(FRAMES_PER_BLOCK):
+                    row[frame] += cosine * band[frame]
     return coefficients
 
 
