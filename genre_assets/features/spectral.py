@@ -243,7 +243,8 @@ def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
         Shape (12, frames), float32, in column-major order like librosa's.
     """
     filters = _chroma_filters(tuning)
-    raw = np.concatenate([(filters @ block**2).T for block in spectrogram])[: spectrogram.frames].T
+    raw = np.concatenate([np.ascontiguousarray((filters @ block**2).T) for block in spectrogram])
+    raw = raw[: spectrogram.frames].T
     loudest = raw.max(axis=0)
     loudest[loudest < _TINY] = 1
     return raw / loudest
