@@ -8,32 +8,24 @@ Fourier transform serves both tuning estimates and every spectral feature.
 Importing this module imports librosa, which takes seconds.
 """
 
-import warnings
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Iterable
 
 import librosa
 import numpy as np
 
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.features.spectral import (
+    ASSUMED_SAMPLE_RATE,
+    N_CHROMA,
+    chroma_stft,
+    spectral_series,
+)
+from genre_assets.features.stft import HOP_LENGTH, N_FFT, Spectrogram
+from genre_assets.features.zero_crossings import zero_crossing_rate
 
-N_FFT = 2048
-HOP_LENGTH = 512
-N_CHROMA = 12
 N_OCTAVES = 7
-N_MFCC = 20
-ROLLOFF = 0.85
 TUNING_FMAX = 4000.0
 """Hz up to which the tuning is estimated, librosa's default."""
-
-ASSUMED_SAMPLE_RATE = 22050
-"""Hz that librosa assumes where the published script does not tell it the sample rate."""
-
-SILENCE = 1e-10
-"""Samples nearer to zero than this count as zero when zero crossings are counted."""
-
-FRAMES_PER_BLOCK = 256
-"""Frames worked on at a time: what they need stays in the processor's cache."""
 
 
 def all_series(samples: np.ndarray, sample_rate: float) -> dict[str, np.ndarray]:
@@ -50,24 +42,15 @@ def all_series(samples: np.ndarray, sample_rate: float) -> dict[str, np.ndarray]
     Raises:
         AudioError: If the sample rate is too low for seven octaves from C1.
     """
-    magnitude = np.abs(librosa.stft(samples, n_fft=N_FFT, hop_length=HOP_LENGTH))
-    power = magnitude**2
-    chroma_cqt, chroma_cens = _constant_q_chroma(
-        samples, sample_rate, tuning_of(magnitude, sample_rate)
-    )
-    centroid, bandwidth = _centroid_and_bandwidth(magnitude)
+    spectrogram = Spectrogram(samples)
+    tuning = tuning_of(spectrogram, sample_rate)
+    chroma_cqt, chroma_cens = _constant_q_chroma(samples, sample_rate, tuning)
+    powers = (block**2 for block in spectrogram)
     return {
+        **spectral_series(spectrogram, sample_rate),
         "chroma_cens": chroma_cens,
         "chroma_cqt": chroma_cqt,
-        "chroma_stft": librosa.feature.chroma_stft(
-            S=power, n_chroma=N_CHROMA, tuning=tuning_of(power, ASSUMED_SAMPLE_RATE)
-        ),
-        "mfcc": _mfcc(power, sample_rate),
-        "rmse": librosa.feature.rms(S=magnitude, frame_length=N_FFT),
-        "spectral_bandwidth": bandwidth,
-        "spectral_centroid": centroid,
-        "spectral_contrast": librosa.feature.spectral_contrast(S=magnitude, n_bands=6),
-        "spectral_rolloff": _rolloff(magnitude),
+        "chroma_stft": chroma_stft(spectrogram, tuning_of(powers, ASSUMED_SAMPLE_RATE)),
         "tonnetz": librosa.feature.tonnetz(chroma=chroma_cens),
         "zcr": zero_crossing_rate(samples),
     }
@@ -85,14 +68,14 @@ def fewest_samples(sample_rate: float) -> int:
     return 2 ** int(np.ceil(np.log2(lengths.max())))
 
 
-def tuning_of(spectrogram: np.ndarray, sample_rate: float) -> float:
+def tuning_of(spectrogram: Iterable[np.ndarray], sample_rate: float) -> float:
     """Estimate how far a clip is tuned from A440, as ``librosa.estimate_tuning`` does.
 
     Only peaks below 4 kHz count, so librosa is only handed the bins up to there, with the sample
     rate that belongs to them; the estimate is exactly the same.
 
     Args:
-        spectrogram: Shape (1025, frames), magnitude or power.
+        spectrogram: Blocks of shape (1025, frames), magnitude or power.
         sample_rate: Samples a second.
 
     Returns:
@@ -113,24 +96,10 @@ def tuning_of(spectrogram: np.ndarray, sample_rate: float) -> float:
         found = pitches > 0
         return np.stack([pitches[found], heights[found]])
 
-    pitches, heights = _in_blocks(peaks, spectrogram)
+    pitches, heights = np.concatenate([peaks(block) for block in spectrogram], axis=1)
     if not pitches.size:
         return 0.0
     return librosa.pitch_tuning(pitches[heights >= np.median(heights)], bins_per_octave=N_CHROMA)
-
-
-def zero_crossing_rate(samples: np.ndarray) -> np.ndarray:
-    """Share of the samples of each frame that have another sign than the one before.
-
-    Returns:
-        Shape (1, frames), the frames centred and the clip's ends repeated beyond it, as
-        ``librosa.feature.zero_crossing_rate`` has it.
-    """
-    negative = np.pad(samples < -SILENCE, N_FFT // 2, mode="edge")
-    crossings_so_far = np.cumsum(np.diff(negative, prepend=negative[0]), dtype=np.int32)
-    first = HOP_LENGTH * np.arange(1 + len(samples) // HOP_LENGTH)
-    crossings = crossings_so_far[first + N_FFT - 1] - crossings_so_far[first]
-    return crossings[np.newaxis] / N_FFT
 
 
 def _constant_q_chroma(
@@ -175,47 +144,4 @@ def _constant_q_frequencies(tuning: float) -> np.ndarray:
         fmin=float(librosa.note_to_hz("C1")),
         bins_per_octave=N_CHROMA,
         tuning=tuning,
-    )
-
-
-def _centroid_and_bandwidth(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    frequencies = librosa.fft_frequencies(sr=ASSUMED_SAMPLE_RATE, n_fft=N_FFT)
-    powers = np.stack([np.ones_like(frequencies), frequencies, frequencies**2])
-    total, first, second = _in_blocks(lambda block: powers @ block, magnitude)
-    # A frame without sound has its centroid and its bandwidth at 0 Hz, as in librosa.
-    total[total < np.finfo(magnitude.dtype).tiny] = np.inf
-    centroid = first / total
-    bandwidth = np.sqrt(np.maximum(second / total - centroid**2, 0))
-    return centroid[np.newaxis], bandwidth[np.newaxis]
-
-
-def _rolloff(magnitude: np.ndarray) -> np.ndarray:
-    frequencies = librosa.fft_frequencies(sr=ASSUMED_SAMPLE_RATE, n_fft=N_FFT)
-
-    def bins_below(block: np.ndarray) -> np.ndarray:
-        # Summed in single precision like librosa's: the rolloff is a bin, and a sum that rounds
-        # otherwise can end in the bin beside it.
-        so_far = np.cumsum(block, axis=0)
-        return np.count_nonzero(so_far < ROLLOFF * so_far[-1], axis=0, keepdims=True)
-
-    return frequencies[_in_blocks(bins_below, magnitude)]
-
-
-def _mfcc(power: np.ndarray, sample_rate: float) -> np.ndarray:
-    mel = _mel_filters(sample_rate) @ power
-    return librosa.feature.mfcc(S=librosa.power_to_db(mel), n_mfcc=N_MFCC)
-
-
-@lru_cache(maxsize=8)
-def _mel_filters(sample_rate: float) -> np.ndarray:
-    with warnings.catch_warnings():
-        # Above 50 kHz the lowest filters fall between two bins; their bands are then empty.
-        warnings.filterwarnings("ignore", "Empty filters detected", UserWarning)
-        return librosa.filters.mel(sr=sample_rate, n_fft=N_FFT)
-
-
-def _in_blocks(of: Callable[[np.ndarray], np.ndarray], spectrogram: np.ndarray) -> np.ndarray:
-    starts = range(0, spectrogram.shape[1], FRAMES_PER_BLOCK)
-    return np.concatenate(
-        [of(spectrogram[:, start : start + FRAMES_PER_BLOCK]) for start in starts], axis=1
     )

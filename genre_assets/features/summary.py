@@ -142,7 +142,7 @@ def _refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
             f"It holds {len(samples) / sample_rate:.2f} s of sound, and the features need "
             f"{needed / sample_rate:.2f} s.",
         )
-    peak = np.abs(samples).max()
+    peak = max(samples.max(), -samples.min())
     if not np.isfinite(peak):
         raise AudioError(Status.NOT_FINITE, "It holds samples that are not finite numbers.")
     if peak > LARGEST_SAMPLE:

@@ -1,0 +1,292 @@
+"""Spectral features of a block of frames, as librosa 0.11 computes them.
+
+Every kernel takes magnitudes of shape (bins, frames), as
+:func:`genre_assets.features.stft.magnitude_blocks` yields them, and goes through them bin by bin,
+with all frames of the block side by side in the processor's vectors.
+
+The published script does not tell librosa the sample rate for centroid, bandwidth, rolloff,
+contrast and ``chroma_stft``, so librosa takes it for 22,050 Hz, and so do these.
+
+Importing this module imports librosa and numba.
+"""
+
+import warnings
+from functools import lru_cache
+from itertools import pairwise
+
+import librosa
+import numpy as np
+from numba import njit
+
+from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, N_FFT, Spectrogram
+
+ASSUMED_SAMPLE_RATE = 22050
+"""Hz that librosa assumes where the published script does not tell it the sample rate."""
+
+N_CHROMA = 12
+N_MEL = 128
+N_MFCC = 20
+N_CONTRAST = 7
+SPARE_DECIBELS = 80.0
+"""Levels further than this below the highest of the clip are raised to it."""
+
+_ROLLOFF = np.float32(0.85)
+_CONTRAST_FMIN = 200.0
+_CONTRAST_QUANTILE = 0.02
+_LEAST_POWER = 1e-10
+_TINY = np.finfo(np.float32).tiny
+
+FREQUENCIES = librosa.fft_frequencies(sr=ASSUMED_SAMPLE_RATE, n_fft=N_FFT)
+"""Hz of the 1025 bins."""
+
+
+@njit(cache=True, fastmath={"contract"}, error_model="numpy")
+def moments(block, frequencies, rms, centroid, bandwidth):
+    """Fill in root mean square, centroid and bandwidth of each frame.
+
+    With magnitudes ``m`` and frequencies ``f``, and the first and last bin at half their power:
+    ``rms = sqrt(2 sum(m^2)) / 2048``, ``centroid = sum(f m) / sum(m)`` and
+    ``bandwidth = sqrt(sum((f - centroid)^2 m) / sum(m))``, both 0 for a frame without sound.
+    """
+    total = np.zeros(FRAMES_PER_BLOCK)
+    first = np.zeros(FRAMES_PER_BLOCK)
+    second = np.zeros(FRAMES_PER_BLOCK)
+    power = np.zeros(FRAMES_PER_BLOCK)
+    for i in range(N_BINS):
+        frequency = frequencies[i]
+        row = block[i]
+        for frame in range(FRAMES_PER_BLOCK):
+            magnitude = np.float64(row[frame])
+            weighted = frequency * magnitude
+            total[frame] += magnitude
+            first[frame] += weighted
+            second[frame] += frequency * weighted
+            power[frame] += magnitude * magnitude
+    for frame in range(FRAMES_PER_BLOCK):
+        ends = np.float64(block[0, frame]) ** 2 + np.float64(block[N_BINS - 1, frame]) ** 2
+        rms[frame] = np.sqrt(2 * (power[frame] - ends / 2)) / N_FFT
+        if total[frame] < _TINY:
+            total[frame] = np.inf
+        centroid[frame] = first[frame] / total[frame]
+        spread = second[frame] / total[frame] - centroid[frame] ** 2
+        bandwidth[frame] = np.sqrt(max(spread, 0.0))
+
+
+@njit(cache=True)
+def rolloff(block, bins):
+    """Fill in the first bin up to which 85 % of the magnitude of each frame lies.
+
+    Summed in single precision like librosa's: a sum that rounds otherwise can end in the bin
+    beside it.
+    """
+    total = np.zeros(FRAMES_PER_BLOCK, np.float32)
+    for i in range(N_BINS):
+        row = block[i]
+        for frame in range(FRAMES_PER_BLOCK):
+            total[frame] += row[frame]
+    so_far = np.zeros(FRAMES_PER_BLOCK, np.float32)
+    for frame in range(FRAMES_PER_BLOCK):
+        total[frame] *= _ROLLOFF
+        bins[frame] = 0
+    for i in range(N_BINS):
+        row = block[i]
+        for frame in range(FRAMES_PER_BLOCK):
+            so_far[frame] += row[frame]
+            bins[frame] += so_far[frame] < total[frame]
+
+
+def contrast_bands() -> np.ndarray:
+    """The seven bands of librosa's spectral contrast, an octave each from 200 Hz on.
+
+    Returns:
+        Shape (7, 3): the first bin, the bin after the last, and how many of the smallest and of
+        the largest magnitudes of the band count.
+    """
+    edges = _CONTRAST_FMIN * 2.0 ** np.arange(-1, N_CONTRAST)
+    edges[0] = 0
+    bands = []
+    for low, high in pairwise(edges):
+        inside = np.flatnonzero((low <= FREQUENCIES) & (high >= FREQUENCIES))
+        start, stop = inside[0] - (low > 0), inside[-1] + 1
+        if len(bands) == N_CONTRAST - 1:
+            stop = N_BINS
+        count = max(int(np.rint(_CONTRAST_QUANTILE * (stop - start))), 1)
+        # librosa drops the last bin of a band, which is the next band's first, after it counted.
+        bands.append((start, stop - (stop < N_BINS), count))
+    return np.array(bands)
+
+
+@njit(cache=True, fastmath={"nnan"}, error_model="numpy")
+def valleys_and_peaks(block, bands, valleys, peaks):
+    """Fill in the means of the smallest and of the largest magnitudes of each band.
+
+    Args:
+        block: Shape (1025, frames).
+        bands: As :func:`contrast_bands` returns them.
+        valleys: Shape (7, frames), to be filled.
+        peaks: Shape (7, frames), to be filled.
+    """
+    most = bands[:, 2].max()
+    smallest = np.empty((most, FRAMES_PER_BLOCK), np.float32)
+    largest = np.empty((most, FRAMES_PER_BLOCK), np.float32)
+    displaced = np.empty((2, FRAMES_PER_BLOCK), np.float32)
+    for band in range(len(bands)):
+        start, stop, count = bands[band]
+        smallest[:] = np.inf
+        largest[:] = -np.inf
+        for i in range(start, stop):
+            _insert(block[i], smallest[:count], largest[:count], displaced[0], displaced[1])
+        for frame in range(FRAMES_PER_BLOCK):
+            low = high = np.float32(0)
+            for place in range(count):
+                low += smallest[place, frame]
+                high += largest[place, frame]
+            valleys[band, frame] = low / count
+            peaks[band, frame] = high / count
+
+
+@njit(cache=True, fastmath={"nnan"})
+def _insert(row, smallest, largest, lower, upper):
+    """Let each frame's magnitude displace the next of the sorted ones, as insertion sort does."""
+    for frame in range(FRAMES_PER_BLOCK):
+        lower[frame] = upper[frame] = row[frame]
+    for place in range(len(smallest)):
+        small, large = smallest[place], largest[place]
+        for frame in range(FRAMES_PER_BLOCK):
+            old, new = small[frame], lower[frame]
+            small[frame] = min(old, new)
+            lower[frame] = max(old, new)
+        for frame in range(FRAMES_PER_BLOCK):
+            old, new = large[frame], upper[frame]
+            large[frame] = max(old, new)
+            upper[frame] = min(old, new)
+
+
+@lru_cache(maxsize=8)
+def mel_filters(sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Librosa's 128 mel filters and where each begins and ends.
+
+    Returns:
+        The filters, shape (128, 1025), float32, and their first bin and the one after their last,
+        shape (128, 2).
+    """
+    with warnings.catch_warnings():
+        # Above 50 kHz the lowest filters fall between two bins; their bands are then empty.
+        warnings.filterwarnings("ignore", "Empty filters detected", UserWarning)
+        filters = librosa.filters.mel(sr=sample_rate, n_fft=N_FFT)
+    touched = filters > 0
+    stops = np.where(touched.any(axis=1), N_BINS - np.argmax(touched[:, ::-1], axis=1), 0)
+    return filters, np.column_stack([np.argmax(touched, axis=1), stops])
+
+
+@njit(cache=True, fastmath={"contract"})
+def mel_powers(block, filters, extents, mel):
+    """Fill in the power of each mel band: ``filters @ block**2``, a few bins for each filter."""
+    for band in range(len(filters)):
+        power = mel[band]
+        power[:] = 0
+        for i in range(extents[band, 0], extents[band, 1]):
+            weight = filters[band, i]
+            row = block[i]
+            for frame in range(FRAMES_PER_BLOCK):
+                power[frame] += weight * row[frame] * row[frame]
+
+
+def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, np.ndarray]:
+    """Compute the series that the magnitudes alone determine.
+
+    Args:
+        spectrogram: The magnitudes of the clip.
+        sample_rate: Samples a second.
+
+    Returns:
+        ``mfcc``, ``rmse``, ``spectral_bandwidth``, ``spectral_centroid``, ``spectral_contrast``
+        and ``spectral_rolloff``, each of shape (rows, frames).
+    """
+    blocks = -(-spectrogram.frames // FRAMES_PER_BLOCK)
+    rms = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.float32)
+    centroid, bandwidth = np.empty((2, blocks, 1, FRAMES_PER_BLOCK))
+    bins = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.int64)
+    valleys, peaks = np.empty((2, blocks, N_CONTRAST, FRAMES_PER_BLOCK), np.float32)
+    mel = np.empty((blocks, N_MEL, FRAMES_PER_BLOCK), np.float32)
+    filters, extents = mel_filters(sample_rate)
+    bands = contrast_bands()
+    for i, block in enumerate(spectrogram):
+        moments(block, FREQUENCIES, rms[i, 0], centroid[i, 0], bandwidth[i, 0])
+        rolloff(block, bins[i, 0])
+        valleys_and_peaks(block, bands, valleys[i], peaks[i])
+        mel_powers(block, filters, extents, mel[i])
+    series = {
+        "mfcc": cepstral_coefficients(decibels(mel), _COSINES),
+        "rmse": rms,
+        "spectral_bandwidth": bandwidth,
+        "spectral_centroid": centroid,
+        "spectral_contrast": decibels(peaks) - decibels(valleys),
+        "spectral_rolloff": FREQUENCIES[bins],
+    }
+    return {name: _joined(found)[:, : spectrogram.frames] for name, found in series.items()}
+
+
+def _joined(blocks: np.ndarray) -> np.ndarray:
+    """Join blocks, shape (blocks, rows, frames), to rows over all frames."""
+    return np.concatenate(blocks, axis=1)
+
+
+def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
+    """Compute how loud each pitch class is, relative to the loudest of its frame.
+
+    Args:
+        spectrogram: The magnitudes of the clip.
+        tuning: How far the clip is tuned from A440, in fractions of a semitone.
+
+    Returns:
+        Shape (12, frames), float32, in column-major order like librosa's.
+    """
+    filters = _chroma_filters(tuning)
+    raw = np.concatenate([np.ascontiguousarray((filters @ block**2).T) for block in spectrogram])
+    raw = raw[: spectrogram.frames].T
+    loudest = raw.max(axis=0)
+    loudest[loudest < _TINY] = 1
+    return raw / loudest
+
+
+@lru_cache(maxsize=128)
+def _chroma_filters(tuning: float) -> np.ndarray:
+    return librosa.filters.chroma(
+        sr=ASSUMED_SAMPLE_RATE, n_fft=N_FFT, tuning=tuning, n_chroma=N_CHROMA
+    )
+
+
+# The first rows of the orthonormal discrete cosine transform of type II.
+_COSINES = np.sqrt(2 / N_MEL) * np.cos(
+    np.pi / N_MEL * np.outer(np.arange(N_MFCC), np.arange(N_MEL) + 0.5)
+)
+_COSINES[0] /= np.sqrt(2)
+_COSINES = _COSINES.astype(np.float32)
+
+
+@njit(cache=True, fastmath={"contract"})
+def cepstral_coefficients(levels, cosines):
+    """``cosines @ levels`` for each block, but with one rounding for all frames.
+
+    A matrix product may round otherwise in its last columns, and the coefficients of a constant
+    sound would then seem to have a skew.
+    """
+    coefficients = np.zeros((len(levels), len(cosines), FRAMES_PER_BLOCK), np.float32)
+    for block in range(len(levels)):
+        for i in range(len(cosines)):
+            row = coefficients[block, i]
+            for j in range(len(cosines[i])):
+                cosine = cosines[i, j]
+                band = levels[block, j]
+                for frame in range(FRAMES_PER_BLOCK):
+                    row[frame] += cosine * band[frame]
+    return coefficients
+
+
+def decibels(powers: np.ndarray) -> np.ndarray:
+    """``librosa.power_to_db`` of a whole clip: what is 80 dB below its highest level is raised."""
+    levels = np.maximum(powers, np.float32(_LEAST_POWER))
+    np.log(levels, out=levels)
+    levels *= np.float32(10 / np.log(10))
+    return np.maximum(levels, levels.max() - np.float32(SPARE_DECIBELS), out=levels)
