@@ -7,8 +7,11 @@ import librosa
 import numpy as np
 import scipy.fft
 
+from genre_assets.features.constant_q import constant_q_magnitude
 from genre_assets.features.hpss import harmonic_percussive_energies
-from genre_assets.features.series import HOP_LENGTH, N_FFT, N_MFCC, _mel_filters, tuning_of
+from genre_assets.features.spectral import N_MFCC, mel_filters
+from genre_assets.features.stft import stft_magnitude
+from genre_assets.features.tuning import tunings
 
 
 def spectrograms_of(samples: np.ndarray, sample_rate: float) -> dict[str, np.ndarray]:
@@ -25,13 +28,9 @@ def spectrograms_of(samples: np.ndarray, sample_rate: float) -> dict[str, np.nda
     Raises:
         AudioError: If the sample rate is too low for seven octaves from C1.
     """
-    magnitude = np.ascontiguousarray(
-        np.abs(librosa.stft(samples, n_fft=N_FFT, hop_length=HOP_LENGTH)).T
-    )
-    tuning = tuning_of(magnitude.T, sample_rate)
-    constant_q = np.abs(
-        librosa.cqt(samples, sr=sample_rate, hop_length=HOP_LENGTH, n_bins=84, tuning=tuning)
-    )
+    magnitude = stft_magnitude(samples)
+    tuning, _ = tunings([magnitude.T], sample_rate)
+    constant_q = constant_q_magnitude(samples, sample_rate, tuning)
     return spectrograms_of_transforms(magnitude, constant_q, sample_rate)
 
 
@@ -48,7 +47,7 @@ def spectrograms_of_transforms(
     Returns:
         As :func:`spectrograms_of`.
     """
-    mel = np.square(magnitude) @ _mel_filters(sample_rate).T
+    mel = np.square(magnitude) @ mel_filters(sample_rate)[0].T
     log_mel = librosa.power_to_db(mel)
     cepstrum = np.asarray(scipy.fft.dct(log_mel, axis=1, norm="ortho"))
     return {

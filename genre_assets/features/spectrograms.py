@@ -111,13 +111,13 @@ def warm_up() -> None:
 
 
 def _segments_of(samples: np.ndarray, sample_rate: int) -> list[Segment]:
+    from genre_assets.features.constant_q import refuse_low_sample_rate
     from genre_assets.features.segments import HOP_LENGTH, frames_of_segment, stretches
-    from genre_assets.features.series import _refuse_low_sample_rate
     from genre_assets.features.spectrogram_bands import spectrograms_of
     from genre_assets.features.summary import _refuse_undefined
 
     _refuse_undefined(samples, sample_rate)
-    _refuse_low_sample_rate(sample_rate, tuning=0.0)
+    refuse_low_sample_rate(sample_rate)
     wanted = frames_of_segment(sample_rate)
     segments = []
     for stretch in stretches(len(samples), sample_rate):
