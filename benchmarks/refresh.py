@@ -38,7 +38,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import soundfile
-from genre_assets.sources.fma_site.known import Known
 
 from genre_assets.audio.probe import PROBE_VERSION, probe_shard
 from genre_assets.features.extraction import extract_shard
@@ -59,6 +58,7 @@ from genre_assets.lake.schemas import (
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
+from genre_assets.progress import silent
 from genre_assets.sources import shards
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
@@ -68,8 +68,10 @@ from genre_assets.sources.fma_site.downloads import (
     download_shard,
     missing_reasons,
     stored_paths,
+    without_damaged,
 )
-from genre_assets.sources.sweeps import record_sweep, shard_fingerprint
+from genre_assets.sources.fma_site.known import Known
+from genre_assets.sources.sweeps import record_sweep, shard_fingerprint, shards_other_than
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
 from genre_assets.takedowns import taken_down
 from genre_assets_tests.sources.fma_site.site_html import (
@@ -222,8 +224,9 @@ def build(root: Path, stored: int) -> None:
     tables = (lake.read(table) for table in (TRACKS, AUDIO, ID3_TAGS))
     lake.write(LABELS, label_tracks(*tables).labels)
     fingerprints = {shard: shard_fingerprint(lake.read(TRACKS, [shard])) for shard in numbers}
+    versions = {shard: lake.version(TRACKS, shard) for shard in numbers}
     (root / "benchmark.json").write_text(
-        json.dumps({"stored": stored, "fingerprints": fingerprints})
+        json.dumps({"stored": stored, "fingerprints": fingerprints, "versions": versions})
     )
     refresh_views(lake)
 
@@ -425,11 +428,10 @@ def refresh(root: Path, new: int) -> None:
     changed = {}
     with meter.part("tracks"):
         listed = swept.catalogue
-        for shard in record_sweep(
-            lake, "fma_site", listed.tracks, datetime.now(UTC), gone=listed.gone
-        ):
-            if shard.fingerprint != before["fingerprints"].get(shard.shard):
-                changed[shard.shard] = shard.rows.num_rows
+        record_sweep(lake, "fma_site", listed.tracks, datetime.now(UTC), gone=listed.gone)
+        for state in shards_other_than(lake, before["versions"]):
+            if state.fingerprint != before["fingerprints"].get(state.shard):
+                changed[state.shard] = state.rows.num_rows
         for shard, rows in swept.sightings.items():
             lake.write(SIGHTINGS, rows, shard)
         lake.write(SWEEPS, swept.sweeps)
@@ -519,8 +521,11 @@ def _audio(lake: Lake, store: Store, shard: str) -> None:
     listed, fetched = lake.read(TRACKS, [shard]), lake.read(FETCHES, [shard])
     placed = gone.without_files(stored_paths(listed, fetched, store))
     why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
-    rows = probe_shard(placed, lake.read(AUDIO, [shard]), InThisProcess(), why_missing=why_missing)
-    lake.write(AUDIO, rows, shard)
+    with lake.lock(AUDIO, shard):
+        previous, journal = lake.read(AUDIO, [shard]), lake.journal(AUDIO, shard)
+        rows = probe_shard(placed, previous, InThisProcess(), silent, why_missing, journal)
+        lake.write(AUDIO, without_damaged(rows, store), shard)
+        journal.clear()
 
 
 def _id3_tags(lake: Lake, store: Store, shard: str) -> None:

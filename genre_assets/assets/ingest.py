@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Literal
 
 import dagster as dg
-import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
@@ -75,6 +74,7 @@ def fma_site_catalogue(
         sweep_site,
         sweep_that_never_began,
     )
+    from genre_assets.sources.fma_site.known import Known
 
     with lake.open() as opened, in_one_sentence():
         account = Account()
@@ -90,8 +90,7 @@ def fma_site_catalogue(
                         config.mode,
                         read=visitor.read,
                         archive=archive,
-                        tracks=_tracks_of(opened, "fma_site"),
-                        sightings=opened.read(SIGHTINGS),
+                        known=Known(opened),
                         sweeps=swept_before,
                         rejected=opened.read(REJECTED_ROWS, ["fma_site"]),
                         log=context.log.info,
@@ -136,7 +135,7 @@ def folder_catalogue(
         account = Account()
         catalogue = read_catalogue(
             music_folder.path(),
-            _tracks_of(opened, "folder"),
+            opened.read(TRACKS).filter(pc.field("source") == "folder"),
             audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
             log=context.log.info,
         )
@@ -247,10 +246,6 @@ def unpacked_dataset(lake: Lake) -> Path:
     return lake.root / "fma_dataset"
 
 
-def _tracks_of(lake: Lake, source: str) -> pa.Table:
-    return lake.read(TRACKS).filter(pc.field("source") == source)
-
-
 def _record_sweep(
     context: dg.AssetExecutionContext,
     lake: Lake,
@@ -260,41 +255,23 @@ def _record_sweep(
     **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
     """Write what a sweep found, shard by shard, and tell Dagster of each."""
-    from genre_assets.sources.sweeps import merge_sweep, shard_fingerprint
+    from genre_assets.sources.sweeps import record_sweep
 
-    now = datetime.now(UTC)
-    with lake.lock(TRACKS):
-        stored = lake.read(TRACKS)
-        known, others = (
-            stored.filter(rows)
-            for rows in (pc.field("source") == source, pc.field("source") != source)
-        )
-        swept = merge_sweep(known, catalogue.tracks, now, catalogue.still_there)
-        fingerprints = {}
-        for shard in sorted(set(swept["shard"].to_pylist())):
-            rows = pa.concat_tables([_in_shard(swept, shard), _in_shard(others, shard)])
-            lake.write(TRACKS, rows, shard)
-            fingerprints[shard] = shard_fingerprint(rows)
-            context.log_event(
-                dg.AssetMaterialization(
-                    "tracks",
-                    partition=shard,
-                    metadata={"dagster/row_count": rows.num_rows, "sample": sample(rows)},
-                    tags={"dagster/data_version": fingerprints[shard]},
-                )
-            )
+    newly_gone = record_sweep(
+        lake, source, catalogue.tracks, datetime.now(UTC), catalogue.still_there, catalogue.gone
+    )
+    fingerprints = _tell_of_tracks(context, lake)
     lake.write(REJECTED_ROWS, catalogue.rejected, source)
     for note in catalogue.notes:
         context.log.warning(note)
-    listed = catalogue.tracks.num_rows
-    gone = swept.num_rows - swept["gone_at"].null_count
+    listed, gone = catalogue.tracks.num_rows, sum(newly_gone.values())
     context.log.info(
         f"{counted(listed, 'track')} listed, {catalogue.rejected.num_rows} rejected, "
-        f"{gone} known ones no longer listed"
+        f"{gone} known ones gone since the last sweep"
     )
     return account.result(
         rows_in=listed + catalogue.rejected.num_rows,
-        rows=swept,
+        rows=catalogue.tracks,
         failed={"rejected": catalogue.rejected.num_rows} if catalogue.rejected.num_rows else None,
         version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
@@ -303,5 +280,43 @@ def _record_sweep(
     )
 
 
-def _in_shard(rows: pa.Table, shard: str) -> pa.Table:
-    return rows.filter(pc.field("shard") == shard)
+_VERSION = "lake_version"
+"""Metadata by which a materialisation of ``tracks`` says which file it speaks of."""
+
+
+def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
+    """Tell Dagster of each shard of ``tracks`` that is another than it was last told.
+
+    Returns:
+        The fingerprint of every shard.
+    """
+    from genre_assets.sources.sweeps import shards_other_than
+
+    # Two sweeps that tell at a time would leave the older word as the last.
+    with lake.lock(TRACKS):
+        told, fingerprints = {}, {}
+        for shard in filter(None, lake.partitions(TRACKS)):
+            if last := _last_told(context.instance, shard):
+                told[shard] = last.metadata[_VERSION].value if _VERSION in last.metadata else None
+                fingerprints[shard] = (last.tags or {})["dagster/data_version"]
+        for state in shards_other_than(lake, told):
+            fingerprints[state.shard] = state.fingerprint
+            context.log_event(
+                dg.AssetMaterialization(
+                    "tracks",
+                    partition=state.shard,
+                    metadata={
+                        "dagster/row_count": state.rows.num_rows,
+                        "sample": sample(state.rows),
+                        _VERSION: state.version,
+                    },
+                    tags={"dagster/data_version": state.fingerprint},
+                )
+            )
+    return fingerprints
+
+
+def _last_told(instance: dg.DagsterInstance, shard: str) -> dg.AssetMaterialization | None:
+    of_shard = dg.AssetRecordsFilter(asset_key=dg.AssetKey("tracks"), asset_partitions=[shard])
+    records = instance.fetch_materializations(of_shard, limit=1).records
+    return records[0].asset_materialization if records else None

@@ -53,10 +53,13 @@ def audio(
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
             with opened.lock(AUDIO, shard):
-                previous = opened.read(AUDIO, [shard])
-                rows = probe_shard(placed, previous, pool, log_of(context, shard), why_missing)
+                previous, journal = opened.read(AUDIO, [shard]), opened.journal(AUDIO, shard)
+                rows = probe_shard(
+                    placed, previous, pool, log_of(context, shard), why_missing, journal
+                )
                 rows = without_damaged(rows, store)
                 opened.write(AUDIO, rows, shard)
+                journal.clear()
             record_rate(opened, AUDIO.name, *pool.work_done())
             told.of(
                 shard,

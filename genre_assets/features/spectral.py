@@ -19,12 +19,10 @@ import librosa
 import numpy as np
 from numba import njit
 
+from genre_assets.features.constant_q import N_CHROMA
 from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, N_FFT, Spectrogram
+from genre_assets.features.tuning import ASSUMED_SAMPLE_RATE
 
-ASSUMED_SAMPLE_RATE = 22050
-"""Hz that librosa assumes where the published script does not tell it the sample rate."""
-
-N_CHROMA = 12
 N_MEL = 128
 N_MFCC = 20
 N_CONTRAST = 7
@@ -245,6 +243,8 @@ def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
         Shape (12, frames), float32, in column-major order like librosa's.
     """
     filters = _chroma_filters(tuning)
+    # For far fewer frames at a time, BLAS has other kernels, which round otherwise than librosa's
+    # product; of single-precision sums over all frames, that can be a ten-thousandth.
     raw = np.concatenate([np.ascontiguousarray((filters @ block**2).T) for block in spectrogram])
     raw = raw[: spectrogram.frames].T
     loudest = raw.max(axis=0)

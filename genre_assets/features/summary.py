@@ -133,7 +133,7 @@ def summarise_series(series: dict[str, np.ndarray]) -> np.ndarray:
 
 
 def _refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
-    from genre_assets.features.series import fewest_samples
+    from genre_assets.features.constant_q import fewest_samples
 
     needed = fewest_samples(sample_rate)
     if len(samples) < needed:

@@ -23,12 +23,15 @@ class Catalogue:
         notes: Sentences on what is odd about the source but stops nothing.
         still_there: Ids of tracks that were not asked for this time but are still there, so that
             known ones are not gone.
+        gone: Ids of the known tracks that are gone, where the source was asked for that: all
+            others are still there. None where what is not listed is gone.
     """
 
     tracks: pa.Table
     rejected: pa.Table
     notes: list[str] = field(default_factory=list)
     still_there: frozenset[str] = frozenset()
+    gone: frozenset[str] | None = None
 
 
 @dataclass(frozen=True)

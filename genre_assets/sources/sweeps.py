@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Generator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -19,20 +19,20 @@ _SIGHTINGS = ("first_seen_at", "last_seen_at", "gone_at")
 
 
 @dataclass(frozen=True)
-class SweptShard:
-    """A shard of ``tracks`` after a sweep that had something to say of it.
+class ShardState:
+    """A shard of ``tracks`` as it stands.
 
     Attributes:
         shard: The shard.
-        rows: Its rows, those of other sources too.
-        fingerprint: What :func:`shard_fingerprint` makes of them.
-        newly_gone: Tracks that are gone since this sweep.
+        rows: Its rows, those of all sources.
+        version: The version of the file that holds them, as ``Lake.version`` has it.
+        fingerprint: What :func:`shard_fingerprint` makes of the rows.
     """
 
     shard: str
     rows: pa.Table
+    version: str
     fingerprint: str
-    newly_gone: int
 
 
 def record_sweep(
@@ -42,7 +42,7 @@ def record_sweep(
     now: datetime,
     still_there: frozenset[str] = frozenset(),
     gone: frozenset[str] | None = None,
-) -> Generator[SweptShard, None, None]:
+) -> dict[str, int]:
     """Bring the table of tracks up to date with what a sweep listed, a shard at a time.
 
     Where a sweep says itself which tracks are gone, only the shards of those and of the listed
@@ -56,11 +56,12 @@ def record_sweep(
         still_there: As :func:`merge_sweep` takes it.
         gone: As :func:`merge_sweep` takes it.
 
-    Yields:
-        Each shard once its rows are written. A consumer that may stop early wraps the generator
-        in ``contextlib.closing``: no one else can record a sweep until it is closed.
+    Returns:
+        The shards that it had something to say of, and how many of their tracks are gone since
+        this sweep.
     """
     listed_in = rows_by_shard(listed)
+    newly_gone = {}
     with lake.lock(TRACKS):
         for shard in sorted({*listed_in, *_shards_with(lake, source, gone)}):
             stored = lake.read(TRACKS, [shard])
@@ -72,10 +73,27 @@ def record_sweep(
                 still_there,
                 gone,
             )
-            rows = pa.concat_tables([swept, stored.filter(pc.invert(ours))])
-            lake.write(TRACKS, rows, shard)
-            newly_gone = swept.filter(pc.equal(swept["gone_at"], pa.scalar(now, TIME))).num_rows
-            yield SweptShard(shard, rows, shard_fingerprint(rows), newly_gone)
+            lake.write(TRACKS, pa.concat_tables([swept, stored.filter(pc.invert(ours))]), shard)
+            newly_gone[shard] = pc.sum(pc.equal(swept["gone_at"], pa.scalar(now, TIME))).as_py()
+    return {shard: count or 0 for shard, count in newly_gone.items()}
+
+
+def shards_other_than(lake: Lake, told: Mapping[str, str | None]) -> Iterator[ShardState]:
+    """The shards of ``tracks`` that changed since somebody was told of them, or never were told.
+
+    A process that is killed between a write and the telling of it leaves a shard that nobody
+    knows of, and no later sweep need touch it. So what was told is compared with what stands
+    there; a shard whose version was told is not read.
+
+    Args:
+        lake: The lake.
+        told: The version of each shard that was last told.
+    """
+    for shard in lake.partitions(TRACKS):
+        version = lake.version(TRACKS, shard)
+        if shard and told.get(shard) != version:
+            rows = lake.read(TRACKS, [shard])
+            yield ShardState(shard, rows, version, shard_fingerprint(rows))
 
 
 def rows_by_shard(rows: pa.Table) -> dict[str, pa.Table]:

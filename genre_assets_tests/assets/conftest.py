@@ -8,6 +8,8 @@ import pytest
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
 
+from .shard_runs import Server
+
 BIN = Path(sys.executable).parent
 CHECKOUT = Path(__file__).parent.parent.parent
 
@@ -42,3 +44,10 @@ class Platform:
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
     return Platform(tmp_path_factory.mktemp("platform") / "lake")
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    """Starts runs in processes that a test can kill."""
+    with Server(tmp_path_factory.mktemp("bytecode")) as server:
+        yield server

@@ -9,6 +9,13 @@ from genre_assets.lake.schemas import ECHONEST_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.resources import FmaDataset, LakeResource, MusicFolder
 
+SITE_TRACK = {
+    "track_id": "fma_site:2",
+    "source": "fma_site",
+    "source_track_id": "2",
+    "shard": "fma_000000",
+}
+
 
 @pytest.fixture
 def library(tmp_path):
@@ -57,6 +64,32 @@ def test_a_new_file_changes_the_data_version_of_its_shard_alone(sweep, library, 
     rows = Lake(tmp_path / "lake").read(TRACKS).to_pylist()
     (shard,) = {row["shard"] for row in rows if row["path"].endswith("new.mp3")}
     assert {key for key in second if second[key] != first.get(key)} == {shard}
+
+
+def test_a_shard_of_which_dagster_was_never_told_is_told_by_the_next_sweep(
+    sweep, tmp_path, monkeypatch
+):
+    lake = Lake(tmp_path / "lake")
+
+    class Killed(BaseException):
+        pass
+
+    def killed(rows):
+        raise Killed
+
+    # The rows are written, and the process dies before it has said so.
+    with monkeypatch.context() as patched, pytest.raises(Killed):
+        patched.setattr("genre_assets.sources.sweeps.shard_fingerprint", killed)
+        sweep()
+    assert lake.read(TRACKS).num_rows == 6
+    written = set(lake.partitions(TRACKS))
+    lake.write(TRACKS, TRACKS.of_rows([SITE_TRACK]), "fma_000000")
+
+    assert set(sweep()) == {*written, "fma_000000"}
+    # The shard of the other source stands as it was told.
+    assert set(sweep()) == written
+    lake.write(TRACKS, TRACKS.of_rows([SITE_TRACK | {"title": "Food"}]), "fma_000000")
+    assert "fma_000000" in sweep()
 
 
 def test_a_file_that_is_gone_is_marked_and_its_row_kept(sweep, library, tmp_path):

@@ -6,26 +6,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from genre_assets.features import series
 from genre_assets.features.statistics import statistics
 from genre_assets.features.zero_crossings import zero_crossing_rate
-from genre_assets_tests.features.signals import noise, sweep, tone
-
-
-@pytest.mark.parametrize("sample_rate", [11_025, 16_000, 22_050, 32_000, 44_100, 48_000, 96_000])
-def test_the_tuning_is_exactly_librosas(sample_rate):
-    samples = tone(sample_rate, 452) + sweep(sample_rate, 1.5) + noise(sample_rate, amplitude=0.01)
-    magnitude = np.abs(librosa.stft(samples))
-    assert series.tuning_of([magnitude], sample_rate) == librosa.estimate_tuning(
-        y=samples, sr=sample_rate
-    )
-    assert series.tuning_of([magnitude**2], 22_050) == librosa.estimate_tuning(
-        S=magnitude**2, sr=22_050
-    )
-
-
-def test_the_tuning_of_a_sound_without_peaks_is_zero():
-    assert series.tuning_of([np.ones((1025, 9), np.float32)], 44_100) == 0
 
 
 @settings(max_examples=30, deadline=None)

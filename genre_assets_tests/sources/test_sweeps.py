@@ -7,7 +7,12 @@ from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.sources.sweeps import merge_sweep, record_sweep, shard_fingerprint
+from genre_assets.sources.sweeps import (
+    merge_sweep,
+    record_sweep,
+    shard_fingerprint,
+    shards_other_than,
+)
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
@@ -131,8 +136,8 @@ def test_a_track_that_was_not_asked_for_but_is_still_there_stays_as_it_is():
 
 
 def sweep_into(lake, now, *listed, source="folder", **told):
-    """Record a sweep, and return the shards that it told of."""
-    return list(record_sweep(lake, source, TRACKS.of_rows(list(listed)), now, **told))
+    """Record a sweep, and return what it says of the shards that it had to do with."""
+    return record_sweep(lake, source, TRACKS.of_rows(list(listed)), now, **told)
 
 
 def in_shard(shard, name, **columns):
@@ -140,38 +145,34 @@ def in_shard(shard, name, **columns):
     return {"track_id": name, "source": source, "source_track_id": number, "shard": shard} | columns
 
 
-def test_a_sweep_that_says_what_is_gone_reads_and_tells_of_no_other_shard(tmp_path):
+def test_a_sweep_that_says_what_is_gone_has_to_do_with_no_other_shard(tmp_path):
     lake = Lake(tmp_path)
     shards = ["fma_000000", "fma_005000", "fma_010000"]
     old = [in_shard(shard, f"fma_site:{n}") for n, shard in enumerate(shards)]
     sweep_into(lake, MONDAY, *old, source="fma_site")
     paths = [lake.path(TRACKS, shard) for shard in shards]
 
-    told = sweep_into(lake, TUESDAY, old[2], source="fma_site", gone=frozenset())
+    swept = sweep_into(lake, TUESDAY, old[2], source="fma_site", gone=frozenset())
 
-    assert [one.shard for one in told] == ["fma_010000"]
+    assert swept == {"fma_010000": 0}
     assert [lake.path(TRACKS, shard) for shard in shards[:2]] == paths[:2]
     assert lake.read(TRACKS)["gone_at"].null_count == 3
 
-    told = sweep_into(lake, TUESDAY, old[2], source="fma_site", gone=frozenset({"fma_site:0"}))
+    swept = sweep_into(lake, TUESDAY, old[2], source="fma_site", gone=frozenset({"fma_site:0"}))
 
-    assert [(one.shard, one.newly_gone) for one in told] == [("fma_000000", 1), ("fma_010000", 0)]
+    assert swept == {"fma_000000": 1, "fma_010000": 0}
     assert by_id(lake.read(TRACKS))["fma_site:0"]["gone_at"] == TUESDAY
 
 
-def test_a_sweep_that_lists_everything_tells_of_every_shard_of_its_source(tmp_path):
+def test_a_sweep_that_lists_everything_has_to_do_with_every_shard_of_its_source(tmp_path):
     lake = Lake(tmp_path)
     rows = [in_shard(f"folder_0{n}", f"folder:{n}") for n in range(3)]
     sweep_into(lake, MONDAY, *rows)
     sweep_into(lake, MONDAY, in_shard("fma_000000", "fma_site:9"), source="fma_site")
 
-    told = sweep_into(lake, TUESDAY, rows[0], rows[1])
+    swept = sweep_into(lake, TUESDAY, rows[0], rows[1])
 
-    assert [(one.shard, one.newly_gone) for one in told] == [
-        ("folder_00", 0),
-        ("folder_01", 0),
-        ("folder_02", 1),
-    ]
+    assert swept == {"folder_00": 0, "folder_01": 0, "folder_02": 1}
 
 
 def test_a_shard_that_two_sources_share_keeps_the_rows_of_the_other(tmp_path):
@@ -180,10 +181,28 @@ def test_a_shard_that_two_sources_share_keeps_the_rows_of_the_other(tmp_path):
     dataset = in_shard("fma_000000", "fma_dataset:9", title="as published")
     sweep_into(lake, MONDAY, dataset, source="fma_dataset")
 
-    (told,) = sweep_into(lake, TUESDAY, site, source="fma_site")
+    sweep_into(lake, TUESDAY, site, source="fma_site")
 
     rows = by_id(lake.read(TRACKS))
     assert rows["fma_dataset:9"]["title"] == "as published"
     assert (rows["fma_dataset:9"]["gone_at"], rows["fma_site:9"]["gone_at"]) == (None, None)
-    assert told.rows.num_rows == 2
-    assert told.fingerprint == shard_fingerprint(lake.read(TRACKS, ["fma_000000"]))
+
+
+def test_shards_that_somebody_was_not_told_of_as_they_stand_are_found(tmp_path):
+    lake = Lake(tmp_path)
+    rows = [in_shard(f"folder_0{n}", f"folder:{n}") for n in range(3)]
+    sweep_into(lake, MONDAY, *rows)
+    told = {state.shard: state.version for state in shards_other_than(lake, {})}
+    assert list(told) == ["folder_00", "folder_01", "folder_02"]
+    assert list(shards_other_than(lake, told)) == []
+
+    changed = TRACKS.of_rows([rows[1] | {"title": "Food"}])
+    lake.write(TRACKS, changed, "folder_01")
+    (state,) = shards_other_than(lake, told)
+    assert (state.shard, state.fingerprint) == ("folder_01", shard_fingerprint(changed))
+    assert state.rows.equals(changed)
+    assert state.version == lake.version(TRACKS, "folder_01") != told["folder_01"]
+
+    known_to_others = told | {"folder_01": None, "folder_02": None}
+    again = [state.shard for state in shards_other_than(lake, known_to_others)]
+    assert again == ["folder_01", "folder_02"]

@@ -60,10 +60,9 @@ class Archive:
         self._unmerged = 0
         self._newest: dict[tuple[str, str], dict] = {}
         self._answered: set[tuple[str, str]] = set()
+        self._remembered: set[str] = set()
         self._merge_journals()
-        columns = ["kind", "url", "final_url", "fetched_at", "status", "sha256"]
-        for row in lake.read(PAGES, columns=columns).to_pylist():
-            self._remember(row)
+        self._months = [month for month in lake.partitions(PAGES) if month]
 
     def __enter__(self) -> "Archive":
         return self
@@ -113,6 +112,7 @@ class Archive:
         Returns:
             The page, or None when there is none or its file no longer holds what it held.
         """
+        self._remember_months_since(since)
         row = self._newest.get((kind, url))
         if row is None or row["fetched_at"] < since:
             return None
@@ -125,11 +125,22 @@ class Archive:
 
     def has_answer(self, url: str, kind: str) -> bool:
         """Whether any sweep got the page, or was told that there is none."""
+        self._remember_months_since(None)
         return (kind, url) in self._answered
 
     def close(self) -> None:
         """Bring the rows from the journal into the table."""
         self._merge_journals()
+
+    def _remember_months_since(self, since: datetime | None) -> None:
+        """Read the rows of the months from a time on, once: a sweep seldom needs old ones."""
+        first = f"{since.astimezone(UTC):%Y-%m}" if since else ""
+        columns = ["kind", "url", "final_url", "fetched_at", "status", "sha256"]
+        for month in self._months:
+            if month >= first and month not in self._remembered:
+                self._remembered.add(month)
+                for row in self._lake.read(PAGES, [month], columns=columns).to_pylist():
+                    self._remember(row)
 
     def _remember(self, row: dict) -> None:
         key = row["kind"], row["url"]

@@ -5,7 +5,7 @@ track is new, and again by full sweeps while no licence is known. The facts of t
 over from the known row; those of the listing are refreshed.
 """
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
@@ -14,13 +14,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.lake.schemas import REJECTED_ROWS, SWEEPS, TRACKS
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.catalogue import Catalogue, Rejection, SourceError, rejected_rows
 from genre_assets.sources.fma_dataset import attribution
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
-from genre_assets.sources.fma_site.gone import find_gone
+from genre_assets.sources.fma_site.gone import Gone, find_gone
+from genre_assets.sources.fma_site.known import SOURCE, Known
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.fma_site.pages import (
     Genre,
@@ -35,8 +36,6 @@ from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
-
-SOURCE = "fma_site"
 
 FULL_SWEEP_EVERY = timedelta(days=7)
 """Time after which a genre is swept in full again."""
@@ -71,7 +70,8 @@ class SiteCatalogue:
 
     Attributes:
         catalogue: The tracks it saw, what it rejected, and the known tracks that are not gone.
-        sightings: Rows of ``lake.schemas.SIGHTINGS``, of all sweeps, by shard.
+        sightings: Rows of ``lake.schemas.SIGHTINGS``, of all sweeps, of the shards it saw
+            tracks of.
         sweeps: Rows of ``lake.schemas.SWEEPS``, of all sweeps.
     """
 
@@ -122,8 +122,7 @@ def sweep_site(
     *,
     read: Read,
     archive: Archive,
-    tracks: pa.Table,
-    sightings: pa.Table,
+    known: Known,
     sweeps: pa.Table,
     rejected: pa.Table = REJECTED_ROWS.empty(),  # noqa: B008
     now: Callable[[], datetime] = lambda: datetime.now(UTC),
@@ -138,8 +137,7 @@ def sweep_site(
             for seven days.
         read: Reads a path or a URL of the site as a page of a kind, such as ``Visitor.read``.
         archive: Where read pages are kept; its ``sweep_id`` is that of this sweep.
-        tracks: Rows of ``lake.schemas.TRACKS`` of this source.
-        sightings: All rows of ``lake.schemas.SIGHTINGS``.
+        known: What the lake knows of the site's tracks.
         sweeps: All rows of ``lake.schemas.SWEEPS``.
         rejected: Rows of ``lake.schemas.REJECTED_ROWS`` of this source. Those of incremental
             sweeps before stay until their track or listing is looked at again.
@@ -149,7 +147,6 @@ def sweep_site(
     Raises:
         SweepError: If a page is not the listing it should be, or track pages fail in a row.
     """
-    known = {row["track_id"]: row for row in tracks.to_pylist()}
     findings = _Findings()
     swept: list[GenreSweep] = []
     genre, mode_now, started_at = "", mode, now()
@@ -157,23 +154,27 @@ def sweep_site(
         for genre in dict.fromkeys(genres):
             started_at = now()
             mode_now = _mode(genre, mode, sweeps, started_at)
-            known_here = _ids_seen_in(genre, sightings)
+            known_here = known.seen_in(genre)
             log(f"{genre}: {mode_now} sweep, {counted(len(known_here), 'track')} known")
             swept.append(sweep_genre(genre, read, known_here, mode_now, now=now, log=log))
-        seen = _seen(site, swept, known, findings)
+        stored = _known_among(swept, known)
+        seen = _seen(site, swept, stored, findings)
         fresh_since = now() - PAGES_STAY_FRESH
         facts = _page_facts(seen, read, archive, fresh_since, findings, log)
     except SourceError as error:
-        rows = _sweep_rows(archive.sweep_id, swept, known.keys())
+        rows = _sweep_rows(archive.sweep_id, swept, _known_among(swept, known))
         if genre not in {sweep.genre for sweep in swept}:
             rows.append(_failed_row(archive.sweep_id, genre, mode_now, started_at, now()))
         raise SweepError(str(error), _with_failed(sweeps, rows, error)) from error
     findings.notes += [s.reason for s in swept if s.mode == "full" and s.reason]
     all_sweeps = pa.concat_tables(
-        [sweeps, SWEEPS.of_rows(_sweep_rows(archive.sweep_id, swept, known.keys()))]
+        [sweeps, SWEEPS.of_rows(_sweep_rows(archive.sweep_id, swept, stored))]
     )
-    all_sightings = _merged_sightings(sightings, swept, seen)
-    gone = find_gone(known.values(), all_sightings, all_sweeps, archive.sweep_id, read, log)
+    sightings = known.sightings(_sightings(swept, seen))
+    gone = Gone(frozenset(), [])
+    if any(sweep.mode == "full" for sweep in swept):
+        all_sightings = known.all_sightings(sightings)
+        gone = find_gone(known.tracks, all_sightings, all_sweeps, archive.sweep_id, read, log)
     findings.notes += gone.notes
     if findings.without_page:
         named = ", ".join(findings.without_page[:_NAMED])
@@ -185,9 +186,14 @@ def sweep_site(
         TRACKS.of_rows([_track_row(track, facts.get(id_)) for id_, track in sorted(seen.items())]),
         _with_earlier(rejected, findings.rejected, seen, swept),
         findings.notes,
-        frozenset(known) - gone.track_ids,
+        gone=gone.track_ids,
     )
-    return SiteCatalogue(catalogue, _by_shard(all_sightings), all_sweeps)
+    return SiteCatalogue(catalogue, sightings, all_sweeps)
+
+
+def _known_among(swept: list[GenreSweep], known: Known) -> dict[str, dict]:
+    """The known rows of the tracks that the listings show, by id."""
+    return known.tracks(_track_id(id_) for id_ in {id_ for sweep in swept for id_ in sweep.rows})
 
 
 def _with_earlier(
@@ -215,11 +221,6 @@ def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datet
         & (pc.field("started_at") > pa.scalar(now - FULL_SWEEP_EVERY))
     )
     return "incremental" if recent.num_rows else "full"
-
-
-def _ids_seen_in(genre: str, sightings: pa.Table) -> set[int]:
-    here = sightings.filter(pc.field("genre") == genre)
-    return {int(track_id.rpartition(":")[2]) for track_id in here["track_id"].to_pylist()}
 
 
 def _seen(
@@ -411,32 +412,12 @@ def _with_failed(sweeps: pa.Table, rows: list[dict], error: SourceError) -> pa.T
     return pa.concat_tables([sweeps, SWEEPS.of_rows(failed)])
 
 
-def _merged_sightings(
-    sightings: pa.Table, swept: Iterable[GenreSweep], seen: dict[int, _Seen]
-) -> pa.Table:
-    merged = {(row["track_id"], row["genre"]): row for row in sightings.to_pylist()}
+def _sightings(swept: Iterable[GenreSweep], seen: dict[int, _Seen]) -> Iterator[dict]:
+    """Rows of ``lake.schemas.SIGHTINGS`` for what this sweep saw."""
     for sweep in swept:
+        now = {"first_seen_at": sweep.started_at, "last_seen_at": sweep.started_at}
         for id_ in sweep.rows.keys() & seen.keys():
-            key = (_track_id(id_), sweep.genre)
-            row = merged.get(key) or {"first_seen_at": sweep.started_at}
-            merged[key] = {
-                "track_id": key[0],
-                "genre": key[1],
-                "first_seen_at": row["first_seen_at"],
-                "last_seen_at": sweep.started_at,
-            }
-    return SIGHTINGS.of_rows([merged[key] for key in sorted(merged)])
-
-
-def _by_shard(sightings: pa.Table) -> dict[str, pa.Table]:
-    shards = pa.array(
-        [fma_shard(int(i.rpartition(":")[2])) for i in sightings["track_id"].to_pylist()],
-        pa.string(),
-    )
-    return {
-        shard: sightings.filter(pc.equal(shards, shard))
-        for shard in sorted(set(shards.to_pylist()))
-    }
+            yield {"track_id": _track_id(id_), "genre": sweep.genre} | now
 
 
 def _track_id(id_: int) -> str:

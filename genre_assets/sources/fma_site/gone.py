@@ -43,7 +43,7 @@ class Gone:
 
 
 def find_gone(
-    tracks: Iterable[dict],
+    tracks_of: Callable[[Iterable[str]], dict[str, dict]],
     sightings: pa.Table,
     sweeps: pa.Table,
     sweep_id: str,
@@ -56,7 +56,8 @@ def find_gone(
     two such sweeps.
 
     Args:
-        tracks: Known rows of ``lake.schemas.TRACKS``; those already gone are passed over.
+        tracks_of: Gives the rows of ``lake.schemas.TRACKS`` of known tracks, by id; those already
+            gone are passed over.
         sightings: Rows of ``lake.schemas.SIGHTINGS``, this sweep's too.
         sweeps: Rows of ``lake.schemas.SWEEPS``, this sweep's too.
         sweep_id: This sweep.
@@ -66,8 +67,8 @@ def find_gone(
     missing = _missing(sightings, sweeps, sweep_id)
     candidates = [
         row
-        for row in tracks
-        if row["track_id"] in missing and row["gone_at"] is None and row["page_url"]
+        for _, row in sorted(tracks_of(missing).items())
+        if row["gone_at"] is None and row["page_url"]
     ]
     progress = Progress("pages of unlisted tracks read", len(candidates), log)
     gone, notes, unread = set(), [], 0

@@ -10,8 +10,9 @@ from genre_assets.sources.fma_site import catalogue as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.catalogue import SweepError, sweep_site
+from genre_assets.sources.fma_site.known import Known
 from genre_assets.sources.fma_site.pace import ComeBackLater
-from genre_assets.sources.sweeps import merge_sweep
+from genre_assets.sources.sweeps import record_sweep
 
 from .site_html import (
     COOKIE_WALL,
@@ -56,15 +57,14 @@ class Platform:
                 mode,
                 read=read_and_keep,
                 archive=archive,
-                tracks=self.tracks,
-                sightings=self.sightings,
+                known=Known(self.lake),
                 sweeps=self.sweeps,
                 now=self.site.clock,
                 log=self.log.append,
             )
-        self.tracks = merge_sweep(
-            self.tracks, found.catalogue.tracks, self.site.clock(), found.catalogue.still_there
-        )
+        listed = found.catalogue
+        record_sweep(self.lake, "fma_site", listed.tracks, self.site.clock(), gone=listed.gone)
+        self.tracks = self.lake.read(TRACKS)
         for shard, rows in found.sightings.items():
             self.lake.write(SIGHTINGS, rows, shard)
         self.sightings = self.lake.read(SIGHTINGS)

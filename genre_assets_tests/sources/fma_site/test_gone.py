@@ -48,7 +48,7 @@ def gone_of(sightings, sweeps, status=404, tracks=None, sweep_id="s2"):
         return KeptPage(url, url, status, "", START)
 
     gone = find_gone(
-        tracks or [track()],
+        lambda ids: {row["track_id"]: row for row in tracks or [track()] if row["track_id"] in ids},
         SIGHTINGS.of_rows(sightings),
         SWEEPS.of_rows(sweeps),
         sweep_id,
