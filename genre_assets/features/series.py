@@ -45,7 +45,7 @@ def all_series(samples: np.ndarray, sample_rate: float) -> dict[str, np.ndarray]
     """
     magnitude = np.abs(librosa.stft(samples, n_fft=N_FFT, hop_length=HOP_LENGTH))
     power = magnitude**2
-    tuning, assumed_tuning = tunings(magnitude.T, sample_rate)
+    tuning, assumed_tuning = tunings([magnitude], sample_rate)
     chroma_cqt, chroma_cens = constant_q_chroma(samples, sample_rate, tuning)
     centroid, bandwidth = _centroid_and_bandwidth(magnitude)
     return {

@@ -13,7 +13,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:Trying to estimate tuning from e
 
 def assert_equal_to_librosa(magnitude, sample_rate):
     """Hold both estimates to librosa's; the spectrogram is librosa's, (1025, frames)."""
-    assert tunings(magnitude.T, sample_rate) == (
+    blocks = np.array_split(magnitude, 3, axis=1)
+    assert tunings(blocks, sample_rate) == (
         librosa.estimate_tuning(S=magnitude, sr=sample_rate),
         librosa.estimate_tuning(S=magnitude**2, sr=22_050),
     )
@@ -50,10 +51,10 @@ def test_few_bins_with_plateaus_ties_and_thresholds_are_librosas(place, values):
 
 
 def test_a_sound_without_peaks_counts_as_in_tune():
-    assert tunings(np.ones((9, 1025), np.float32), 44_100) == (0, 0)
+    assert tunings([np.ones((1025, 9), np.float32)], 44_100) == (0, 0)
 
 
 def test_a_peak_on_the_edge_between_two_tunings_counts_for_the_upper():
     magnitude = np.zeros((1025, 1), np.float32)
     magnitude[20] = 1
-    assert tunings(magnitude.T, sample_rate=440 / 20 * 2048)[0] == 0
+    assert tunings([magnitude], sample_rate=440 / 20 * 2048)[0] == 0
