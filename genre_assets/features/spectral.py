@@ -10,6 +10,7 @@ contrast and ``chroma_stft``, so librosa takes it for 22,050 Hz, and so do these
 Importing this module imports librosa and numba.
 """
 
+import math
 import warnings
 from functools import lru_cache
 from itertools import pairwise
@@ -18,12 +19,10 @@ import librosa
 import numpy as np
 from numba import njit
 
+from genre_assets.features.constant_q import N_CHROMA
 from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, N_FFT, Spectrogram
+from genre_assets.features.tuning import ASSUMED_SAMPLE_RATE
 
-ASSUMED_SAMPLE_RATE = 22050
-"""Hz that librosa assumes where the published script does not tell it the sample rate."""
-
-N_CHROMA = 12
 N_MEL = 128
 N_MFCC = 20
 N_CONTRAST = 7
@@ -34,6 +33,7 @@ _ROLLOFF = np.float32(0.85)
 _CONTRAST_FMIN = 200.0
 _CONTRAST_QUANTILE = 0.02
 _LEAST_POWER = 1e-10
+_DECIBELS_PER_NEPER = 10 / math.log(10)
 _TINY = np.finfo(np.float32).tiny
 
 FREQUENCIES = librosa.fft_frequencies(sr=ASSUMED_SAMPLE_RATE, n_fft=N_FFT)
@@ -207,7 +207,7 @@ def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, n
     rms = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.float32)
     centroid, bandwidth = np.empty((2, blocks, 1, FRAMES_PER_BLOCK))
     bins = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.int64)
-    valleys, peaks = np.empty((2, blocks, N_CONTRAST, FRAMES_PER_BLOCK), np.float32)
+    valleys, peaks = np.empty((2, blocks, N_CONTRAST, FRAMES_PER_BLOCK))
     mel = np.empty((blocks, N_MEL, FRAMES_PER_BLOCK), np.float32)
     filters, extents = mel_filters(sample_rate)
     bands = contrast_bands()
@@ -243,6 +243,8 @@ def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
         Shape (12, frames), float32, in column-major order like librosa's.
     """
     filters = _chroma_filters(tuning)
+    # For far fewer frames at a time, BLAS has other kernels, which round otherwise than librosa's
+    # product; of single-precision sums over all frames, that can be a ten-thousandth.
     raw = np.concatenate([np.ascontiguousarray((filters @ block**2).T) for block in spectrogram])
     raw = raw[: spectrogram.frames].T
     loudest = raw.max(axis=0)
@@ -286,7 +288,7 @@ def cepstral_coefficients(levels, cosines):
 
 def decibels(powers: np.ndarray) -> np.ndarray:
     """``librosa.power_to_db`` of a whole clip: what is 80 dB below its highest level is raised."""
-    levels = np.maximum(powers, np.float32(_LEAST_POWER))
+    levels = np.maximum(powers, powers.dtype.type(_LEAST_POWER))
     np.log(levels, out=levels)
-    levels *= np.float32(10 / np.log(10))
-    return np.maximum(levels, levels.max() - np.float32(SPARE_DECIBELS), out=levels)
+    levels *= _DECIBELS_PER_NEPER
+    return np.maximum(levels, levels.max() - SPARE_DECIBELS, out=levels)

@@ -21,7 +21,7 @@ N_FFT = 2048
 HOP_LENGTH = 512
 N_BINS = 1 + N_FFT // 2
 
-FRAMES_PER_BLOCK = 64
+FRAMES_PER_BLOCK = 128
 """Frames worked on at a time: what they need stays in the processor's cache."""
 
 KEPT_FRAMES = 8192
@@ -47,7 +47,7 @@ def magnitude_blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
         samples: Shape (samples,), float32.
 
     Yields:
-        Shape (1025, 64), float32: 64 frames, silent ones after the last. The next block takes the
+        Shape (1025, 128), float32: 128 frames, silent ones after the last. The next block takes the
         place of the one before.
     """
     block = np.empty((N_BINS, FRAMES_PER_BLOCK), np.float32)
@@ -109,7 +109,7 @@ class Transform:
         self._space, self._other_space = np.empty((2, 2 * _IMAGINARY))
 
     def magnitudes(self, samples: np.ndarray, first: int, block: np.ndarray) -> None:
-        """Fill a block, shape (1025, 64), with the frames from ``first`` on, then silent ones."""
+        """Fill a block, shape (1025, 128), with the frames from ``first`` on, then silent ones."""
         _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, self._hops.reshape(-1))
         _transform(self._hops, self._by_hop, self._space, self._other_space, block)
         block[:, max(frame_count(len(samples)) - first, 0) :] = 0

@@ -17,7 +17,7 @@ N_FFT = 2048
 FMIN, FMAX = 150.0, 4000.0
 """Hz between which librosa looks for peaks."""
 
-ASSUMED_SAMPLE_RATE = 22050
+ASSUMED_SAMPLE_RATE = 22050.0
 """Hz that librosa assumes where the published script does not tell it the sample rate."""
 
 _THRESHOLD = np.float32(0.1)  # Of the largest value of its frame, which a peak has to exceed.
@@ -26,41 +26,30 @@ _A0_HZ = 27.5
 _RESIDUAL_EDGES = np.linspace(-0.5, 0.5, 101)
 
 
-def tunings(spectrogram: Iterable[np.ndarray], sample_rate: float) -> tuple[float, float]:
+def tunings(blocks: Iterable[np.ndarray], sample_rate: float) -> tuple[float, float]:
     """Estimate the tuning from a magnitude spectrogram in both of the ways that features need.
 
     Args:
-        spectrogram: Blocks of shape (1025, frames), float32.
+        blocks: The spectrogram, some frames at a time: each of shape (1025, frames), float32.
+            Frames without sound change nothing.
         sample_rate: Samples a second.
 
     Returns:
-        ``librosa.estimate_tuning(S=magnitude, sr=sample_rate)`` and
-        ``librosa.estimate_tuning(S=magnitude**2, sr=22050)``: fractions of a semitone from -0.5
-        to 0.5, 0 when there is no peak.
+        With the blocks joined to ``S``, ``librosa.estimate_tuning(S=S, sr=sample_rate)`` and
+        ``librosa.estimate_tuning(S=S**2, sr=22050)``: fractions of a semitone from -0.5 to 0.5, 0
+        when there is no peak.
     """
-    bins, assumed_bins = _searched_bins(sample_rate), _searched_bins(ASSUMED_SAMPLE_RATE)
-    highest = max(bins[1], assumed_bins[1])
+    first, end = _searched_bins(sample_rate)
+    assumed_first, assumed_end = _searched_bins(ASSUMED_SAMPLE_RATE)
     of_magnitude, of_power = [], []
-    for block in spectrogram:
-        frames = np.ascontiguousarray(block[: highest + 1].T)
-        # No two bins side by side are peaks.
-        found = np.empty((2, 2, len(frames) * (1 + highest // 2)), np.float32)
-        counts = _find_peaks(
-            frames,
-            block.max(axis=0),
-            bins,
-            float(sample_rate),
-            found[0],
-            assumed_bins,
-            float(ASSUMED_SAMPLE_RATE),
-            found[1],
+    for block in blocks:
+        largest = _largest(block)
+        power = block[: assumed_end + 1] ** 2
+        of_magnitude.append(_peaks(block, _THRESHOLD * largest, first, end, float(sample_rate)))
+        of_power.append(
+            _peaks(power, _THRESHOLD * largest**2, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE)
         )
-        of_magnitude.append(found[0, :, : counts[0]].copy())
-        of_power.append(found[1, :, : counts[1]].copy())
-    return (
-        _tuning(np.concatenate(of_magnitude, axis=1)),
-        _tuning(np.concatenate(of_power, axis=1)),
-    )
+    return _tuning(np.concatenate(of_magnitude)), _tuning(np.concatenate(of_power))
 
 
 def _searched_bins(sample_rate: float) -> tuple[int, int]:
@@ -70,48 +59,39 @@ def _searched_bins(sample_rate: float) -> tuple[int, int]:
 
 
 @njit(cache=True)
-def _find_peaks(
-    magnitude, largest, bins, sample_rate, peaks, power_bins, power_sample_rate, power_peaks
-):
-    found = found_in_power = 0
-    power = np.empty(power_bins[1] + 1, np.float32)
-    for frame in range(len(magnitude)):
-        row = magnitude[frame]
-        found = _add_peaks(row, largest[frame], bins, sample_rate, peaks, found)
-        for i in range(len(power)):
-            power[i] = row[i] * row[i]
-        found_in_power = _add_peaks(
-            power,
-            largest[frame] * largest[frame],
-            power_bins,
-            power_sample_rate,
-            power_peaks,
-            found_in_power,
-        )
-    return found, found_in_power
+def _largest(block):
+    largest = block[0].copy()
+    for row in block[1:]:
+        for frame in range(len(row)):
+            largest[frame] = max(largest[frame], row[frame])
+    return largest
 
 
 @njit(cache=True)
-def _add_peaks(row, largest, bins, sample_rate, peaks, found):
-    least = _THRESHOLD * largest
-    for i in range(bins[0], bins[1]):
-        before, here, after = row[i - 1], row[i], row[i + 1]
-        if here > least and here > before and here >= after:
-            # librosa's double and single precision: the curve in double, the place and the height
-            # of its top in single.
-            curvature = np.float64(after + before) - 2.0 * here
-            slope = np.float64(after - before) / 2.0
-            shift = np.float32(0)
-            if abs(slope) < abs(curvature):
-                shift = np.float32(-slope / curvature)
-            peaks[0, found] = (i + np.float64(shift)) * sample_rate / N_FFT
-            peaks[1, found] = here + _HALF * (_HALF * (after - before)) * shift
-            found += 1
-    return found
+def _peaks(block, least, first, end, sample_rate):
+    """The peaks above the least height of each frame, a row of hertz and height for each."""
+    # No two bins side by side are peaks.
+    peaks = np.empty((block.shape[1] * (1 + (end - first) // 2), 2), np.float32)
+    found = 0
+    for i in range(first, end):
+        for frame in range(block.shape[1]):
+            before, here, after = block[i - 1, frame], block[i, frame], block[i + 1, frame]
+            if here > least[frame] and here > before and here >= after:
+                # librosa's double and single precision: the curve in double, the place and the
+                # height of its top in single.
+                curvature = np.float64(after + before) - 2.0 * here
+                slope = np.float64(after - before) / 2.0
+                shift = np.float32(0)
+                if abs(slope) < abs(curvature):
+                    shift = np.float32(-slope / curvature)
+                peaks[found, 0] = (i + np.float64(shift)) * sample_rate / N_FFT
+                peaks[found, 1] = here + _HALF * (_HALF * (after - before)) * shift
+                found += 1
+    return peaks[:found].copy()
 
 
 def _tuning(peaks: np.ndarray) -> float:
-    pitches, heights = peaks
+    pitches, heights = np.ascontiguousarray(peaks.T)
     if not pitches.size:
         return 0.0
     semitones = 12 * np.log2(pitches[heights >= np.median(heights)] / _A0_HZ)

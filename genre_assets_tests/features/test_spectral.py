@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from genre_assets.features import spectral
-from genre_assets.features.stft import N_FFT, Spectrogram
+from genre_assets.features.stft import FRAMES_PER_BLOCK, N_FFT, Spectrogram
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep, tone
 
 SOUNDS = [
@@ -70,6 +70,6 @@ def test_the_extents_of_mel_filters_hold_all_their_weights(sample_rate):
 
 
 def test_frames_that_are_alike_have_the_same_cepstral_coefficients():
-    levels = np.full((3, spectral.N_MEL, 64), -100, np.float32)
+    levels = np.full((3, spectral.N_MEL, FRAMES_PER_BLOCK), -100, np.float32)
     rows = spectral.cepstral_coefficients(levels, spectral._COSINES)
     assert (rows == rows[:1, :, :1]).all()
