@@ -131,6 +131,7 @@ def test_over_the_epochs_each_segment_is_taken_equally_often(everyone):
     taken = more_of_rare_genres(everyone)
     epochs = [heard(batches(everyone, 8, taken=taken, seed=0, epoch=n)) for n in range(3)]
     assert {len(epoch) for epoch in epochs} == {taken.sum()}
+    assert {pair for epoch in epochs for pair in epoch} == set(expected(everyone))
     marks = [found for epoch in epochs for found, _ in epoch]
     of_the_first_track = [marks.count(mark("00", n)) for n in range(3)]
     of_a_rare_one = [marks.count(mark("09", n)) for n in range(3)]
