@@ -39,7 +39,9 @@ def medians_over_rows(values: np.ndarray) -> np.ndarray:
         Shape (rows, columns), equal to ``scipy.ndimage.median_filter(values, size=(31, 1))``: at
         both ends the rows are mirrored, again and again where they are fewer than 15.
     """
-    return _medians_over_rows(values, *tiles(len(values)))
+    medians = np.empty_like(values)
+    _write_medians_over_rows(values, *tiles(len(values)), medians)
+    return medians
 
 
 def tiles(rows: int) -> tuple[np.ndarray, np.ndarray]:
@@ -96,9 +98,8 @@ def medians_of_tile(tile: np.ndarray, medians: np.ndarray) -> None:
 
 
 @njit(cache=True, error_model="numpy")
-def _medians_over_rows(values, tile, tile_medians):
+def _write_medians_over_rows(values, tile, tile_medians, medians):
     rows, columns = values.shape
-    medians = np.empty_like(values)
     for first in range(0, columns, LANES):
         width = min(LANES, columns - first)
         for row in range(-_REACH, rows + _REACH):
@@ -113,7 +114,6 @@ def _medians_over_rows(values, tile, tile_medians):
                 medians[np.uintp(row), np.uintp(first + lane)] = tile_medians[
                     place + np.uintp(lane)
                 ]
-    return medians
 
 
 @_inlined
