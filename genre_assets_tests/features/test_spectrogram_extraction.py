@@ -8,7 +8,7 @@ from genre_assets.audio.workers import WorkerPool
 from genre_assets.features import extraction, spectrogram_extraction, spectrogram_files
 from genre_assets.features.spectrogram_extraction import extract_shard
 from genre_assets.features.spectrogram_files import remove_contents, remove_unlisted
-from genre_assets.features.spectrograms import BANDS, EXTRACTOR_VERSION, warm_up
+from genre_assets.features.spectrograms import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake import tables
 from genre_assets.lake.schemas import AUDIO, SPECTROGRAM_FAILURES, SPECTROGRAMS
 from genre_assets.lake.tables import Lake
@@ -159,25 +159,16 @@ def test_a_content_that_has_to_go_goes_with_all_its_versions(lake, music, monkey
     assert files(lake) == [f"{content('two')}.tfrecord"] * 2
 
 
-def test_real_workers_write_what_tensorflow_reads_and_do_not_load_it(lake, music):
-    import numpy as np
-    import tensorflow as tf
-
+def test_real_workers_write_files_and_load_no_tensorflow(lake, music):
     with WorkerPool(1, warm_up) as workers:
-        segments, _ = extract_shard(lake, SHARD, AUDIO.of_rows(audio(music, a="two")), workers)
+        segments, failures = extract_shard(
+            lake, SHARD, AUDIO.of_rows(audio(music, a="two", b="none")), workers
+        )
         [(_, loaded)] = workers.run(_loads_tensorflow, ["?"], limit_s=60)
     assert loaded is False
-    [path] = {lake.root / name for name in segments["file"].to_pylist()}
-    described = {name: tf.io.FixedLenFeature([], tf.string) for name in BANDS}
-    for number, record in enumerate(tf.data.TFRecordDataset(str(path))):
-        found = tf.io.parse_single_example(
-            record, described | {"segment": tf.io.FixedLenFeature([], tf.int64)}
-        )
-        assert found["segment"] == number
-        for name, bands in BANDS.items():
-            values = tf.io.decode_raw(found[name], tf.float16).numpy().reshape(-1, bands)
-            assert len(values) == 430
-            assert np.isfinite(values).all()
+    assert segments["track_id"].to_pylist() == ["a", "a"]
+    assert failures["track_id"].to_pylist() == ["b"]
+    assert files(lake) == [f"{content('two')}.tfrecord"]
 
 
 def _loads_tensorflow(_):

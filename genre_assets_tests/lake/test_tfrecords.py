@@ -3,11 +3,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from genre_assets.features.summary import compilation_lock
 from genre_assets.lake import tfrecords
 from genre_assets.lake.tfrecords import example, write_tfrecord
 
 NAMES = st.text(min_size=1, max_size=20)
 VALUES = st.binary(max_size=300) | st.integers(0, 2**63 - 1)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled():
+    with compilation_lock():
+        tfrecords.warm_up()
 
 
 @pytest.fixture(scope="module")

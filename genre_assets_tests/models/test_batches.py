@@ -3,10 +3,13 @@ import pyarrow as pa
 import pytest
 
 from genre_assets.features.spectrogram_files import relative_path, write_segments
-from genre_assets.features.spectrograms import BANDS, Segment
+from genre_assets.features.spectrograms import BANDS, Segment, segments_of
+from genre_assets.features.summary import compilation_lock
+from genre_assets.lake import tfrecords
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.batches import batches, more_of_rare_genres, side_of
+from genre_assets_tests.features.signals import noise, tone
 
 GENRES = ["House", "Techno"]
 FRAMES = {"of 44.1 kHz": 861, "of 22 kHz": 430, "of 48 kHz": 937}
@@ -27,6 +30,8 @@ def mark(track_id, number):
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
+    with compilation_lock():
+        tfrecords.warm_up()
     lake = Lake(tmp_path_factory.mktemp("lake"))
     rows = []
     for track_id, (_, segments) in TRACKS.items():
@@ -119,6 +124,21 @@ def test_frames_are_taken_evenly_from_the_segment(lake, tmp_path):
     for frames in (937, 861, 100, 1_000):
         [(x, _)] = batches(side, 1, frames=frames)
         assert np.array_equal(x[0, :, 0], np.arange(frames) * 937 // frames)
+
+
+def test_what_is_read_is_what_was_computed(tmp_path):
+    segments = segments_of(noise(22_050, 20) + tone(22_050, 440, 20), 22_050)
+    write_segments(tmp_path, sha256("real"), segments)
+    lake = Lake(tmp_path)
+    rows = [
+        {"track_id": "00", "segment": segment.number, "file": relative_path(sha256("real"))}
+        for segment in segments
+    ]
+    lake.write(SPECTROGRAMS, SPECTROGRAMS.of_rows(rows), "fma_000000")
+    for name in BANDS:
+        [(x, _)] = batches(side_of(lake, members("00"), GENRES), 2, name, frames=430)
+        expected = np.stack([segment.spectrograms[name] for segment in segments])
+        np.testing.assert_array_equal(x, expected)
 
 
 def test_of_rare_genres_more_segments_are_taken(everyone):
