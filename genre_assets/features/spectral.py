@@ -48,21 +48,22 @@ def moments(block, frequencies, rms, centroid, bandwidth):
     ``rms = sqrt(2 sum(m^2)) / 2048``, ``centroid = sum(f m) / sum(m)`` and
     ``bandwidth = sqrt(sum((f - centroid)^2 m) / sum(m))``, both 0 for a frame without sound.
     """
-    total = np.zeros(FRAMES_PER_BLOCK)
-    first = np.zeros(FRAMES_PER_BLOCK)
-    second = np.zeros(FRAMES_PER_BLOCK)
-    power = np.zeros(FRAMES_PER_BLOCK)
+    frames = block.shape[1]
+    total = np.zeros(frames)
+    first = np.zeros(frames)
+    second = np.zeros(frames)
+    power = np.zeros(frames)
     for i in range(N_BINS):
         frequency = frequencies[i]
         row = block[i]
-        for frame in range(FRAMES_PER_BLOCK):
+        for frame in range(frames):
             magnitude = np.float64(row[frame])
             weighted = frequency * magnitude
             total[frame] += magnitude
             first[frame] += weighted
             second[frame] += frequency * weighted
             power[frame] += magnitude * magnitude
-    for frame in range(FRAMES_PER_BLOCK):
+    for frame in range(frames):
         ends = np.float64(block[0, frame]) ** 2 + np.float64(block[N_BINS - 1, frame]) ** 2
         rms[frame] = np.sqrt(2 * (power[frame] - ends / 2)) / N_FFT
         if total[frame] < _TINY:
@@ -79,20 +80,21 @@ def rolloff(block, bins):
     Summed in single precision like librosa's: a sum that rounds otherwise can end in the bin
     beside it.
     """
-    total = np.zeros(FRAMES_PER_BLOCK, np.float32)
+    frames = block.shape[1]
+    total = np.zeros(frames, np.float32)
     for i in range(N_BINS):
         row = block[i]
-        for frame in range(FRAMES_PER_BLOCK):
+        for frame in range(frames):
             total[frame] += row[frame]
-    so_far = np.zeros(FRAMES_PER_BLOCK, np.float32)
-    for frame in range(FRAMES_PER_BLOCK):
+    so_far = np.zeros(frames, np.float32)
+    for frame in range(frames):
         total[frame] *= _ROLLOFF
         bins[frame] = 0
     for i in range(N_BINS):
         row = block[i]
-        for frame in range(FRAMES_PER_BLOCK):
+        for frame in range(frames):
             so_far[frame] += row[frame]
-            bins[frame] += so_far[frame] < total[frame]
+            bins[frame] += np.int32(so_far[frame] < total[frame])
 
 
 def contrast_bands() -> np.ndarray:
@@ -126,40 +128,50 @@ def valleys_and_peaks(block, bands, valleys, peaks):
         valleys: Shape (7, frames), to be filled.
         peaks: Shape (7, frames), to be filled.
     """
-    most = bands[:, 2].max()
-    smallest = np.empty((most, FRAMES_PER_BLOCK), np.float32)
-    largest = np.empty((most, FRAMES_PER_BLOCK), np.float32)
-    displaced = np.empty((2, FRAMES_PER_BLOCK), np.float32)
+    # A place beside the other in one piece of memory, rounded up to threes: see _insert.
+    frames = block.shape[1]
+    room = -(-bands[:, 2].max() // 3) * 3 * frames
+    smallest, largest = np.empty(room, np.float32), np.empty(room, np.float32)
+    moving = np.empty(frames, np.float32)
     for band in range(len(bands)):
         start, stop, count = bands[band]
         smallest[:] = np.inf
-        largest[:] = -np.inf
+        largest[:] = np.inf
         for i in range(start, stop):
-            _insert(block[i], smallest[:count], largest[:count], displaced[0], displaced[1])
-        for frame in range(FRAMES_PER_BLOCK):
+            _insert(block[i], np.float32(1), smallest, count, moving)
+            _insert(block[i], np.float32(-1), largest, count, moving)
+        for frame in range(frames):
             low = high = np.float32(0)
             for place in range(count):
-                low += smallest[place, frame]
-                high += largest[place, frame]
+                low += smallest[place * frames + frame]
+                high -= largest[place * frames + frame]
             valleys[band, frame] = low / count
             peaks[band, frame] = high / count
 
 
 @njit(cache=True, fastmath={"nnan"})
-def _insert(row, smallest, largest, lower, upper):
-    """Let each frame's magnitude displace the next of the sorted ones, as insertion sort does."""
-    for frame in range(FRAMES_PER_BLOCK):
-        lower[frame] = upper[frame] = row[frame]
-    for place in range(len(smallest)):
-        small, large = smallest[place], largest[place]
-        for frame in range(FRAMES_PER_BLOCK):
-            old, new = small[frame], lower[frame]
-            small[frame] = min(old, new)
-            lower[frame] = max(old, new)
-        for frame in range(FRAMES_PER_BLOCK):
-            old, new = large[frame], upper[frame]
-            large[frame] = max(old, new)
-            upper[frame] = min(old, new)
+def _insert(row, sign, smallest, count, moving):
+    """Insert ``sign`` times each frame's magnitude among the smallest ones, in ascending order.
+
+    What is displaced moves on to the next place, three places at a time, so that less of it is
+    written and read.
+    """
+    frames = len(row)
+    for frame in range(frames):
+        moving[frame] = sign * row[frame]
+    for place in range(0, count, 3):
+        places = smallest[place * frames :]
+        for frame in range(frames):
+            value = moving[frame]
+            first = places[frame]
+            second = places[frames + frame]
+            third = places[2 * frames + frame]
+            places[frame] = min(first, value)
+            value = max(first, value)
+            places[frames + frame] = min(second, value)
+            value = max(second, value)
+            places[2 * frames + frame] = min(third, value)
+            moving[frame] = max(third, value)
 
 
 @lru_cache(maxsize=8)
@@ -188,7 +200,7 @@ def mel_powers(block, filters, extents, mel):
         for i in range(extents[band, 0], extents[band, 1]):
             weight = filters[band, i]
             row = block[i]
-            for frame in range(FRAMES_PER_BLOCK):
+            for frame in range(len(row)):
                 power[frame] += weight * row[frame] * row[frame]
 
 
@@ -206,7 +218,7 @@ def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, n
     blocks = -(-spectrogram.frames // FRAMES_PER_BLOCK)
     rms = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.float32)
     centroid, bandwidth = np.empty((2, blocks, 1, FRAMES_PER_BLOCK))
-    bins = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.int64)
+    bins = np.empty((blocks, 1, FRAMES_PER_BLOCK), np.int32)
     valleys, peaks = np.empty((2, blocks, N_CONTRAST, FRAMES_PER_BLOCK))
     mel = np.empty((blocks, N_MEL, FRAMES_PER_BLOCK), np.float32)
     filters, extents = mel_filters(sample_rate)
@@ -245,8 +257,10 @@ def chroma_stft(spectrogram: Spectrogram, tuning: float) -> np.ndarray:
     filters = _chroma_filters(tuning)
     # For far fewer frames at a time, BLAS has other kernels, which round otherwise than librosa's
     # product; of single-precision sums over all frames, that can be a ten-thousandth.
-    raw = np.concatenate([np.ascontiguousarray((filters @ block**2).T) for block in spectrogram])
-    raw = raw[: spectrogram.frames].T
+    power = np.empty((N_BINS, FRAMES_PER_BLOCK), np.float32)
+    raw = np.concatenate(
+        [(filters @ np.square(block, out=power)).T.copy() for block in spectrogram]
+    )[: spectrogram.frames].T
     loudest = raw.max(axis=0)
     loudest[loudest < _TINY] = 1
     return raw / loudest
@@ -274,14 +288,14 @@ def cepstral_coefficients(levels, cosines):
     A matrix product may round otherwise in its last columns, and the coefficients of a constant
     sound would then seem to have a skew.
     """
-    coefficients = np.zeros((len(levels), len(cosines), FRAMES_PER_BLOCK), np.float32)
+    coefficients = np.zeros((len(levels), len(cosines), levels.shape[2]), np.float32)
     for block in range(len(levels)):
         for i in range(len(cosines)):
             row = coefficients[block, i]
             for j in range(len(cosines[i])):
                 cosine = cosines[i, j]
                 band = levels[block, j]
-                for frame in range(FRAMES_PER_BLOCK):
+                for frame in range(len(row)):
                     row[frame] += cosine * band[frame]
     return coefficients
 

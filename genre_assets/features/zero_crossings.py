@@ -25,11 +25,20 @@ def zero_crossing_rate(samples: np.ndarray) -> np.ndarray:
 @njit(cache=True)
 def _crossings(samples, frames):
     crossings = np.zeros(frames, np.int32)
-    for frame in range(frames):
-        middle = frame * HOP_LENGTH
-        here = samples[max(middle - N_FFT // 2, 0) : middle + N_FFT // 2]
+    before_middle = N_FFT // 2 // HOP_LENGTH
+    for hop in range(-(-len(samples) // HOP_LENGTH)):
+        start = hop * HOP_LENGTH
+        here = samples[max(start, 1) : start + HOP_LENGTH]
+        before = samples[max(start - 1, 0) :]
         count = np.int32(0)
-        for i in range(1, len(here)):
-            count += (here[i] < -SILENCE) != (here[i - 1] < -SILENCE)
-        crossings[frame] = count
+        for i in range(len(here)):
+            count += np.int32((here[i] < -SILENCE) != (before[i] < -SILENCE))
+        for frame in range(hop - before_middle + 1, hop + before_middle + 1):
+            if 0 <= frame < frames:
+                crossings[frame] += count
+        # The first sample of a frame has none before it.
+        if 0 < hop < frames - before_middle:
+            crossings[hop + before_middle] -= np.int32(
+                (here[0] < -SILENCE) != (before[0] < -SILENCE)
+            )
     return crossings
