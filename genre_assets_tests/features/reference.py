@@ -25,10 +25,14 @@ STATISTICS = {
 }
 
 
+def peer_values(path: Path | str) -> np.ndarray:
+    """The 518 values of a file, with nothing done but what the peer does."""
+    return _values(reference_series(*_load(path)))
+
+
 def reference_of_file(path: Path | str) -> tuple[np.ndarray, np.ndarray]:
     """The 518 values of a file and how far another way may be from each."""
-    samples, sample_rate = librosa.load(path, sr=None, mono=True)
-    return reference_of_samples(samples, sample_rate)
+    return reference_of_samples(*_load(path))
 
 
 def reference_of_samples(samples: np.ndarray, sample_rate: float) -> tuple[np.ndarray, np.ndarray]:
@@ -37,19 +41,29 @@ def reference_of_samples(samples: np.ndarray, sample_rate: float) -> tuple[np.nd
     The allowance is ``1e-4 * max(|value|, standard deviation of the series)``, with 1 instead of
     the standard deviation for skew and kurtosis, which have no unit.
     """
-    values, allowances = {}, {}
-    for series, rows in reference_series(samples, sample_rate).items():
-        deviations = np.std(rows, axis=1)
+    series = reference_series(samples, sample_rate)
+    values = _values(series)
+    scales = {}
+    for name, rows in series.items():
+        for statistic in STATISTICS:
+            for number, deviation in enumerate(np.std(rows, axis=1), start=1):
+                without_unit = statistic in ("skew", "kurtosis")
+                scales[column_name(name, statistic, number)] = 1.0 if without_unit else deviation
+    scale = np.array([scales[name] for name in SUMMARY_COLUMNS], dtype=np.float64)
+    return values, 1e-4 * np.maximum(np.abs(values), scale)
+
+
+def _load(path: Path | str) -> tuple[np.ndarray, float]:
+    return librosa.load(path, sr=None, mono=True)
+
+
+def _values(series: dict[str, np.ndarray]) -> np.ndarray:
+    values = {}
+    for name, rows in series.items():
         for statistic, of in STATISTICS.items():
-            for number, value in enumerate(np.float32(of(rows, axis=1)), start=1):
-                column = column_name(series, statistic, number)
-                scale = 1.0 if statistic in ("skew", "kurtosis") else deviations[number - 1]
-                values[column] = value
-                allowances[column] = 1e-4 * max(abs(value), scale)
-    return (
-        np.array([values[name] for name in SUMMARY_COLUMNS], dtype=np.float32),
-        np.array([allowances[name] for name in SUMMARY_COLUMNS], dtype=np.float64),
-    )
+            for number, value in enumerate(of(rows, axis=1), start=1):
+                values[column_name(name, statistic, number)] = value
+    return np.array([values[name] for name in SUMMARY_COLUMNS], dtype=np.float32)
 
 
 def reference_series(x: np.ndarray, sr: float) -> dict[str, np.ndarray]:
