@@ -49,6 +49,8 @@ FRAMES_PER_BLOCK = 256
 def constant_q_magnitude(samples: np.ndarray, sample_rate: float, tuning: float) -> np.ndarray:
     """Compute ``np.abs(librosa.cqt(samples, sr=sample_rate, tuning=tuning))``.
 
+    Frames of which CENS might tell another step are rounded as librosa rounds them.
+
     Args:
         samples: Shape (samples,), mono, float32.
         sample_rate: Samples a second.
@@ -62,31 +64,23 @@ def constant_q_magnitude(samples: np.ndarray, sample_rate: float, tuning: float)
         AudioError: If the sample rate is too low for seven octaves from C1.
     """
     filters = _filters(sample_rate, tuning)
-    return _magnitude(_frames_of_octaves(samples, filters), filters)
-
-
-def constant_q_chroma(
-    samples: np.ndarray, sample_rate: float, tuning: float
-) -> tuple[np.ndarray, np.ndarray]:
-    """Compute librosa's ``chroma_cqt`` and ``chroma_cens`` of twelve bins an octave.
-
-    Args:
-        samples: Shape (samples,), mono, float32.
-        sample_rate: Samples a second.
-        tuning: Fractions of a semitone from A440.
-
-    Returns:
-        Two arrays of shape (12, frames), float32, in Fortran order.
-
-    Raises:
-        AudioError: If the sample rate is too low for seven octaves from C1.
-    """
-    filters = _filters(sample_rate, tuning)
     octaves = _frames_of_octaves(samples, filters)
     magnitude = _magnitude(octaves, filters)
     shares = _shares(fold(magnitude))
     doubtful = np.flatnonzero((_steps(shares - DOUBT) != _steps(shares + DOUBT)).any(axis=0))
     magnitude[:, doubtful] = _magnitude_by_transform(octaves, doubtful, filters)
+    return magnitude
+
+
+def constant_q_chroma(magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Compute librosa's ``chroma_cqt`` and ``chroma_cens`` of twelve bins an octave.
+
+    Args:
+        magnitude: As :func:`constant_q_magnitude` returns it.
+
+    Returns:
+        Two arrays of shape (12, frames), float32, in Fortran order.
+    """
     chroma = fold(magnitude)
     return librosa.util.normalize(chroma, norm=np.inf, axis=0), cens(chroma)
 

@@ -13,33 +13,27 @@ import numpy as np
 
 from genre_assets.features.constant_q import constant_q_chroma
 from genre_assets.features.spectral import chroma_stft, spectral_series
-from genre_assets.features.stft import Spectrogram
-from genre_assets.features.tuning import tunings
+from genre_assets.features.transforms import Transforms
 from genre_assets.features.zero_crossings import zero_crossing_rate
 
 
-def all_series(samples: np.ndarray, sample_rate: float) -> dict[str, np.ndarray]:
+def all_series(samples: np.ndarray, transforms: Transforms) -> dict[str, np.ndarray]:
     """Compute the eleven series of a clip.
 
     Args:
-        samples: Mono float32 samples, finite and not all zero.
-        sample_rate: Samples a second.
+        samples: Mono float32 samples.
+        transforms: Their transforms.
 
     Returns:
         For each name in :data:`genre_assets.lake.feature_columns.SERIES_SIZES` an array of shape
         (rows, frames), a frame every 512 samples.
-
-    Raises:
-        AudioError: If the sample rate is too low for seven octaves from C1.
     """
-    spectrogram = Spectrogram(samples)
-    tuning, assumed_tuning = tunings(spectrogram, sample_rate)
-    chroma_cqt, chroma_cens = constant_q_chroma(samples, sample_rate, tuning)
+    chroma_cqt, chroma_cens = constant_q_chroma(transforms.constant_q)
     return {
-        **spectral_series(spectrogram, sample_rate),
+        **spectral_series(transforms.spectrogram, transforms.sample_rate),
         "chroma_cens": chroma_cens,
         "chroma_cqt": chroma_cqt,
-        "chroma_stft": chroma_stft(spectrogram, assumed_tuning),
+        "chroma_stft": chroma_stft(transforms.spectrogram, transforms.assumed_tuning),
         "tonnetz": librosa.feature.tonnetz(chroma=chroma_cens),
         "zcr": zero_crossing_rate(samples),
     }

@@ -239,6 +239,25 @@ def spectral_series(spectrogram: Spectrogram, sample_rate: float) -> dict[str, n
     return {name: _joined(found)[:, : spectrogram.frames] for name, found in series.items()}
 
 
+def mel_bands(spectrogram: Spectrogram, sample_rate: float) -> np.ndarray:
+    """Compute the power of 128 mel bands, ``librosa.feature.melspectrogram``.
+
+    Args:
+        spectrogram: The magnitudes of the clip.
+        sample_rate: Samples a second.
+
+    Returns:
+        Shape (128, frames), float32.
+    """
+    filters, extents = mel_filters(sample_rate)
+    mel = np.empty(
+        (-(-spectrogram.frames // FRAMES_PER_BLOCK), N_MEL, FRAMES_PER_BLOCK), np.float32
+    )
+    for block, powers in zip(spectrogram, mel, strict=True):
+        mel_powers(block, filters, extents, powers)
+    return _joined(mel)[:, : spectrogram.frames]
+
+
 def _joined(blocks: np.ndarray) -> np.ndarray:
     """Join blocks, shape (blocks, rows, frames), to rows over all frames."""
     return np.concatenate(blocks, axis=1)

@@ -20,10 +20,14 @@ Light: librosa and the decoders are only imported when spectrograms are computed
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from genre_assets.audio.status import AudioError
+
+if TYPE_CHECKING:
+    from genre_assets.features.transforms import Transforms
 
 EXTRACTOR_VERSION = 1
 """Raised whenever the values change: spectrograms of an older version are computed anew. It is
@@ -112,17 +116,40 @@ def warm_up() -> None:
 
 def _segments_of(samples: np.ndarray, sample_rate: int) -> list[Segment]:
     from genre_assets.features.constant_q import refuse_low_sample_rate
+    from genre_assets.features.summary import refuse_undefined
+
+    refuse_undefined(samples, sample_rate)
+    refuse_low_sample_rate(sample_rate)
+    return cut_segments(samples, sample_rate)
+
+
+def cut_segments(
+    samples: np.ndarray, sample_rate: int, transforms: "Transforms | None" = None
+) -> list[Segment]:
+    """Compute the spectrograms of the segments of samples that were held good.
+
+    Args:
+        samples: As in :func:`segments_of`.
+        sample_rate: Samples a second.
+        transforms: The transforms of all samples where they are there already; used where the
+            segments lie so near to each other that all of the sound is looked at.
+
+    Raises:
+        AudioError: If the sound is shorter than a segment.
+    """
     from genre_assets.features.segments import HOP_LENGTH, frames_of_segment, stretches
     from genre_assets.features.spectrogram_bands import spectrograms_of
-    from genre_assets.features.summary import _refuse_undefined
+    from genre_assets.features.transforms import transforms_of
 
-    _refuse_undefined(samples, sample_rate)
-    refuse_low_sample_rate(sample_rate)
     wanted = frames_of_segment(sample_rate)
     segments = []
     for stretch in stretches(len(samples), sample_rate):
-        part = samples[stretch.first * HOP_LENGTH : stretch.last * HOP_LENGTH]
-        spectrograms = spectrograms_of(part, sample_rate)
+        if transforms and stretch.last - stretch.first == transforms.spectrogram.frames:
+            whole = transforms
+        else:
+            part = samples[stretch.first * HOP_LENGTH : stretch.last * HOP_LENGTH]
+            whole = transforms_of(part, sample_rate)
+        spectrograms = spectrograms_of(whole)
         for first in stretch.segments:
             frames = slice(first - stretch.first, first - stretch.first + wanted)
             segments.append(

@@ -82,22 +82,12 @@ class Spectrogram:
         """Yield what :func:`magnitude_blocks` yields."""
         return iter(magnitude_blocks(self._samples) if self._kept is None else self._kept)
 
-
-def stft_magnitude(samples: np.ndarray) -> np.ndarray:
-    """Compute the magnitudes of a whole clip.
-
-    Args:
-        samples: Shape (samples,), float32.
-
-    Returns:
-        Shape (frames, 1025), float32, a row for each frame.
-    """
-    magnitude = np.empty((frame_count(len(samples)), N_BINS), np.float32)
-    starts = range(0, len(magnitude), FRAMES_PER_BLOCK)
-    for first, block in zip(starts, magnitude_blocks(samples), strict=True):
-        frames = magnitude[first : first + FRAMES_PER_BLOCK]
-        _transpose(block, frames)
-    return magnitude
+    def by_frame(self) -> np.ndarray:
+        """The magnitudes of the whole clip, shape (frames, 1025), float32, a row for each frame."""
+        magnitude = np.empty((self.frames, N_BINS), np.float32)
+        for first, block in zip(range(0, self.frames, FRAMES_PER_BLOCK), self, strict=True):
+            _transpose(block, magnitude[first : first + FRAMES_PER_BLOCK])
+        return magnitude
 
 
 class Transform:

@@ -24,12 +24,16 @@ import os
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from filelock import FileLock
 
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.lake.feature_columns import SERIES_SIZES, STATISTICS, SUMMARY_COLUMNS
+
+if TYPE_CHECKING:
+    from genre_assets.features.transforms import Transforms
 
 COLUMNS = list(SUMMARY_COLUMNS)
 """Names of the 518 features, in the order of the values."""
@@ -102,10 +106,28 @@ def compilation_lock() -> FileLock:
 
 
 def _summarise(samples: np.ndarray, sample_rate: float) -> np.ndarray:
+    from genre_assets.features.transforms import transforms_of
+
+    refuse_undefined(samples, sample_rate)
+    return summarise_transforms(samples, transforms_of(samples, sample_rate))
+
+
+def summarise_transforms(samples: np.ndarray, transforms: "Transforms") -> np.ndarray:
+    """Compute the 518 summary features of a clip of which the transforms are there.
+
+    Args:
+        samples: As in :func:`summarise`, held good by :func:`refuse_undefined`.
+        transforms: Their transforms.
+
+    Returns:
+        As :func:`summarise`.
+
+    Raises:
+        AudioError: If a feature is not defined.
+    """
     from genre_assets.features.series import all_series
 
-    _refuse_undefined(samples, sample_rate)
-    values = summarise_series(all_series(samples, sample_rate))
+    values = summarise_series(all_series(samples, transforms))
     undefined = np.flatnonzero(~np.isfinite(values))
     if undefined.size:
         raise AudioError(
@@ -132,7 +154,12 @@ def summarise_series(series: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(values).astype(np.float32)
 
 
-def _refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
+def refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
+    """Make sure that features are defined for these samples, as far as can be told beforehand.
+
+    Raises:
+        AudioError: If they are not: too short, silent or not finite.
+    """
     from genre_assets.features.constant_q import fewest_samples
 
     needed = fewest_samples(sample_rate)

@@ -1,0 +1,43 @@
+"""All features of a file from one decoding and one of each transform.
+
+The assets ``summary_features`` and ``spectrograms`` are made apart, for either may be wanted or
+out of date without the other; whoever wants both of a file has them here at little more than half
+the time.
+
+Light: librosa and the decoders are only imported when features are computed.
+"""
+
+from pathlib import Path
+
+import numpy as np
+
+from genre_assets.audio.status import AudioError
+from genre_assets.features import spectrograms, summary
+from genre_assets.features.spectrograms import Segment
+
+
+def extract(path: Path | str) -> tuple[np.ndarray, list[Segment]]:
+    """Compute the summary features and the spectrograms of an audio file.
+
+    Args:
+        path: A file in any format that :mod:`genre_assets.audio.decode` reads.
+
+    Returns:
+        What :func:`genre_assets.features.summary.extract` returns, and the segments of
+        :func:`genre_assets.features.spectrograms.extract`, those of a long track from all of it.
+
+    Raises:
+        AudioError: If the file cannot be decoded, or a feature is not defined.
+    """
+    from genre_assets.audio.decode import decode
+    from genre_assets.features.transforms import transforms_of
+
+    spectrograms.warm_up()
+    samples, sample_rate = decode(path)
+    try:
+        summary.refuse_undefined(samples, sample_rate)
+        transforms = transforms_of(samples, sample_rate)
+        values = summary.summarise_transforms(samples, transforms)
+        return values, spectrograms.cut_segments(samples, sample_rate, transforms)
+    except AudioError as error:
+        raise AudioError(error.status, f"{path}: {error.reason}") from error
