@@ -320,8 +320,11 @@ def cepstral_coefficients(levels, cosines):
 
 
 def decibels(powers: np.ndarray) -> np.ndarray:
-    """``librosa.power_to_db`` of a whole clip: what is 80 dB below its highest level is raised."""
-    levels = np.maximum(powers, powers.dtype.type(_LEAST_POWER))
+    """Turn the powers of a whole clip into levels, in their place, as ``librosa.power_to_db`` does.
+
+    What is more than 80 dB below the highest level is raised to that.
+    """
+    levels = np.maximum(powers, powers.dtype.type(_LEAST_POWER), out=powers)
     np.log(levels, out=levels)
     levels *= _DECIBELS_PER_NEPER
     return np.maximum(levels, levels.max() - SPARE_DECIBELS, out=levels)
