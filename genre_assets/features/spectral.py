@@ -250,9 +250,8 @@ def mel_bands(spectrogram: Spectrogram, sample_rate: float) -> np.ndarray:
         Shape (128, frames), float32.
     """
     filters, extents = mel_filters(sample_rate)
-    mel = np.empty(
-        (-(-spectrogram.frames // FRAMES_PER_BLOCK), N_MEL, FRAMES_PER_BLOCK), np.float32
-    )
+    blocks = -(-spectrogram.frames // FRAMES_PER_BLOCK)
+    mel = np.empty((blocks, N_MEL, FRAMES_PER_BLOCK), np.float32)
     for block, powers in zip(spectrogram, mel, strict=True):
         mel_powers(block, filters, extents, powers)
     return _joined(mel)[:, : spectrogram.frames]

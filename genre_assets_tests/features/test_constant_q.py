@@ -55,7 +55,7 @@ def test_both_chroma_are_librosas(samples):
         librosa.feature.chroma_cqt(C=magnitude, **CHROMA),
         librosa.feature.chroma_cens(C=magnitude, **CHROMA),
     ]
-    found = constant_q_chroma(samples, 44_100, tuning=0.1)
+    found = constant_q_chroma(constant_q_magnitude(samples, 44_100, tuning=0.1))
     assert in_turn(found) == in_turn(expected)
     for of_ours, of_librosa in zip(found, expected, strict=True):
         np.testing.assert_allclose(of_ours, of_librosa, atol=1e-4)
@@ -65,10 +65,12 @@ def test_a_share_on_a_step_is_on_the_side_where_librosa_has_it(monkeypatch):
     samples = noise(44_100)
     magnitude = librosas_magnitude(samples, 44_100, tuning=0.0)
     expected = librosa.util.normalize(constant_q.fold(magnitude), norm=1)
+    monkeypatch.setattr(constant_q, "DOUBT", np.float32(0))
     approximate = constant_q_magnitude(samples, 44_100, tuning=0.0)
+    monkeypatch.undo()
     larger = librosa.util.normalize(constant_q.fold(approximate), norm=1) > expected
     monkeypatch.setattr(constant_q, "CENS_STEPS", expected[larger][::50])
-    found = constant_q_chroma(samples, 44_100, tuning=0.0)[1]
+    found = constant_q_chroma(constant_q_magnitude(samples, 44_100, tuning=0.0))[1]
     np.testing.assert_array_equal(found, constant_q.cens(constant_q.fold(magnitude)))
 
 
@@ -76,17 +78,17 @@ def test_frames_in_doubt_are_librosas_to_the_last_bit(monkeypatch):
     samples = noise(44_100)
     magnitude = librosas_magnitude(samples, 44_100, tuning=0.0)
     expected = librosa.feature.chroma_cqt(C=magnitude, **CHROMA)
-    assert not np.array_equal(constant_q_chroma(samples, 44_100, tuning=0.0)[0], expected)
+    found = constant_q_chroma(constant_q_magnitude(samples, 44_100, tuning=0.0))[0]
+    assert not np.array_equal(found, expected)
     monkeypatch.setattr(constant_q, "DOUBT", np.float32(0.5))
-    np.testing.assert_array_equal(constant_q_chroma(samples, 44_100, tuning=0.0)[0], expected)
+    found = constant_q_chroma(constant_q_magnitude(samples, 44_100, tuning=0.0))[0]
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_a_sample_rate_too_low_for_the_highest_octave_is_refused():
     with pytest.raises(AudioError, match="need it up to 4122 Hz") as caught:
         constant_q_magnitude(noise(8_000), 8_000, tuning=0.0)
     assert caught.value.status == Status.LOW_SAMPLE_RATE
-    with pytest.raises(AudioError, match="8000 samples a second"):
-        constant_q_chroma(noise(8_000), 8_000, tuning=0.0)
 
 
 @pytest.mark.parametrize("sample_rate", [11_025, 44_100])
