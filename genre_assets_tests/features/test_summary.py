@@ -59,6 +59,9 @@ def test_a_real_mono_clip_equals_the_reference(real_data):
         pytest.param(noise(44_100)[: 512 * 100 - 1], 44_100, id="a sample short of a frame"),
         pytest.param(noise_after_silence(44_100), 44_100, id="begins with silence"),
         pytest.param(sweep(48_000), 48_000, id="sweep"),
+        pytest.param(noise(192_000), 192_000, id="noise at 192 kHz"),
+        pytest.param(0.2 + noise(44_100), 44_100, id="on a direct current"),
+        pytest.param(np.clip(20 * sweep(44_100), -1, 1), 44_100, id="clipped"),
     ],
 )
 def test_made_sounds_equal_the_reference(samples, sample_rate):
@@ -104,6 +107,32 @@ def test_sounds_without_features_say_why(samples, sample_rate, status, words):
         with pytest.raises(AudioError, match=words) as caught:
             summarise(samples, sample_rate)
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("sample_rate", "channels", "name", "subtype"),
+    [
+        (11_025, 1, "clip.wav", "PCM_U8"),
+        (16_000, 2, "clip.flac", "PCM_16"),
+        (24_000, 2, "clip.mp3", "MPEG_LAYER_III"),
+        (44_100, 6, "clip.flac", "PCM_24"),
+        (48_000, 2, "clip.ogg", "VORBIS"),
+        (88_200, 4, "clip.aiff", "PCM_32"),
+        (96_000, 8, "clip.wav", "DOUBLE"),
+        (192_000, 8, "clip.wav", "FLOAT"),
+    ],
+)
+def test_files_of_every_make_equal_the_reference(
+    tmp_path, capfd, sample_rate, channels, name, subtype
+):
+    sound = noise(sample_rate * channels).reshape(-1, channels)
+    soundfile.write(tmp_path / name, sound, sample_rate, subtype=subtype)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        expected = reference_of_file(tmp_path / name)
+    capfd.readouterr()
+    assert_equal_to_reference(extract(tmp_path / name), expected)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_the_error_of_a_file_names_it(tmp_path):
