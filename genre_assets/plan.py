@@ -22,12 +22,14 @@ from genre_assets.audio import probe
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.due import Need, is_due, with_journal
 from genre_assets.errors import UserError
-from genre_assets.features import extraction
+from genre_assets.features import extraction, incremental, spectrograms
 from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
+    SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TASK_MEMBERS,
     TRACKS,
@@ -50,7 +52,13 @@ from genre_assets.takedowns.record import TakenDown, taken_down
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-PER_SHARD = (FETCHES.name, AUDIO.name, ID3_TAGS.name, SUMMARY_FEATURES.name)
+PER_SHARD = (
+    FETCHES.name,
+    AUDIO.name,
+    ID3_TAGS.name,
+    SUMMARY_FEATURES.name,
+    SPECTROGRAMS.name,
+)
 ASSETS = (*PER_SHARD, "models", *(f"models/{name}" for name in MODELS))
 """What a plan can be asked for."""
 
@@ -232,11 +240,15 @@ class _Shards:
         )
         to_come += len(pc.unique(tracks["path"].filter(pc.and_(due, pc.invert(stays)))))
         files, read_again = rows.filter(stays), due.filter(stays)
-        return [
-            *parts,
-            self._tags(shard, files, read_again, to_come),
-            self._features(shard, files, read_again, to_come),
-        ]
+        read = shard, files, read_again, to_come
+        parts.append(self._tags(*read))
+        version = extraction.EXTRACTOR_VERSION
+        parts.append(self._features(SUMMARY_FEATURES, FEATURE_FAILURES, version, *read))
+        # Kept up to date where somebody once asked for them, and made nowhere else.
+        if self._lake.path(SPECTROGRAMS, shard):
+            version = spectrograms.EXTRACTOR_VERSION
+            parts.append(self._features(SPECTROGRAMS, SPECTROGRAM_FAILURES, version, *read))
+        return parts
 
     def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> Work:
         access = Access(self._site, "", Pace(0.0), _AsToldLast(fetches))
@@ -261,15 +273,24 @@ class _Shards:
         left = _quarantined(previous, "reader_version", reading.READER_VERSION, sound)
         return Work(ID3_TAGS.name, shard, due, more, left)
 
-    def _features(self, shard: str, files: pa.Table, read_again: pa.Array, to_come: int) -> Work:
-        features = self._with_journal(SUMMARY_FEATURES, shard, _FEATURE_COLUMNS)
-        failures = self._with_journal(FEATURE_FAILURES, shard, _FAILURE_COLUMNS)
-        due = _counted(extraction.needs(files, features, failures), files["sha256"])
+    def _features(
+        self,
+        table: Table,
+        failure_table: Table,
+        version: int,
+        shard: str,
+        files: pa.Table,
+        read_again: pa.Array,
+        to_come: int,
+    ) -> Work:
+        features = self._with_journal(table, shard, _FEATURE_COLUMNS)
+        failures = self._with_journal(failure_table, shard, _FAILURE_COLUMNS)
+        due = _counted(incremental.needs(version, files, features, failures), files["sha256"])
         sound = _if_sound(files, read_again)
-        most = _counted(extraction.needs(sound, features, failures), files["sha256"])
+        most = _counted(incremental.needs(version, sound, features, failures), files["sha256"])
         more = to_come + sum(most.values()) - sum(due.values())
-        left = _quarantined(failures, "extractor_version", extraction.EXTRACTOR_VERSION, set())
-        return Work(SUMMARY_FEATURES.name, shard, due, more, left)
+        left = _quarantined(failures, "extractor_version", version, set())
+        return Work(table.name, shard, due, more, left)
 
     def _read(self, table: Table, shard: str, columns: list[str] | None = None) -> pa.Table:
         return self._lake.read(table, [shard], columns)

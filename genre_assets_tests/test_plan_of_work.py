@@ -26,6 +26,7 @@ from genre_assets.lake.schemas import (
     FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TASK_MEMBERS,
     TRACKS,
@@ -677,3 +678,20 @@ def test_the_command_line_plans_retries_and_plans_again(refresh, capsys):
     assert work["due"] == {"asked for again": 1}
     assert cli.main(["plan", "--asset", "nothing"]) == 2
     assert "use one of fetches" in capsys.readouterr().err
+
+
+def test_spectrograms_are_told_of_where_they_were_once_made(tmp_path):
+    lake = Lake(tmp_path)
+    probed = {
+        "sha256": "a" * 64, "path": str(tmp_path / "a.wav"), "bytes": 1, "mtime_ns": 1,
+        "status": "ok", "probe_version": 1,
+    }  # fmt: skip
+    for number, shard in enumerate(["folder_00", "folder_01"]):
+        track = {"track_id": f"folder:{number}", "source": "folder", "shard": shard}
+        place = {"path": probed["path"], "file_bytes": 1, "file_mtime_ns": 1}
+        lake.write(TRACKS, TRACKS.of_rows([track | place]), shard)
+        lake.write(AUDIO, AUDIO.of_rows([probed | {"track_id": track["track_id"]}]), shard)
+    assert plan_of(lake, asset="spectrograms").work == []
+    lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_01")
+    (work,) = plan_of(lake, asset="spectrograms").work
+    assert (work.partition, work.due) == ("folder_01", {"new": 1})

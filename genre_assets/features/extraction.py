@@ -38,14 +38,6 @@ def extract_shard(
     )
 
 
-def needs(audio: pa.Table, features: pa.Table, failures: pa.Table) -> pa.ChunkedArray:
-    """Say what the summary features of each track need.
-
-    As :func:`genre_assets.features.incremental.needs` does it.
-    """
-    return incremental.needs(EXTRACTOR_VERSION, audio, features, failures)
-
-
 def _extract(clip: Clip) -> np.ndarray:
     clip.refuse_if_changed()
     return extract(clip.path)
