@@ -19,6 +19,7 @@ import numpy as np
 import soundfile as sf
 
 from genre_assets.audio.files import opened
+from genre_assets.audio.samples import Samples, SamplesOnDisk, pieces
 from genre_assets.audio.status import AudioError, Status
 
 if TYPE_CHECKING:
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
     from av.container import InputContainer
 
 MAX_SAMPLES = 4 * 3600 * 48_000
-"""Longest audio that is decoded: 4 hours at 48 kHz, 2.8 GB of memory as float32."""
+"""Longest audio that is decoded: 4 hours at 48 kHz, 2.8 GB as float32."""
+
+MOST_IN_MEMORY = 10 * 60 * 48_000
+"""Samples of the longest audio that :func:`decoded` keeps in memory: 10 minutes at 48 kHz."""
 
 TRUNCATED_BELOW = 0.5
 """Part of the claimed length that has to be there for a file not to count as truncated."""
@@ -61,7 +65,7 @@ class Audio:
     """Decoded audio.
 
     Attributes:
-        samples: Mono samples, float32 of shape (n,).
+        samples: Mono samples, float32 of shape (n,), or on disk.
         sample_rate: Samples a second.
         channels: Channels of the file, of which ``samples`` is the mean.
         format: Container and codec, such as ``MP3`` or ``MP4/aac``.
@@ -69,7 +73,7 @@ class Audio:
         complete: Whether ``samples`` reaches to the end of the file.
     """
 
-    samples: np.ndarray
+    samples: Samples
     sample_rate: int
     channels: int
     format: str
@@ -101,10 +105,26 @@ def decode(path: Path | str) -> tuple[np.ndarray, int]:
         >>> samples, sample_rate = decode("clip.mp3")  # doctest: +SKIP
     """
     audio = read_audio(Path(path))
-    return audio.samples, audio.sample_rate
+    return audio.samples[:], audio.sample_rate
 
 
-def read_audio(path: Path, seconds: float | None = None) -> Audio:
+@contextmanager
+def decoded(path: Path | str) -> Iterator[tuple[Samples, int]]:
+    """Decode an audio file of any length as :func:`decode` does, without filling the memory.
+
+    The samples of a long file lie on disk until the context ends.
+
+    Raises:
+        AudioError: As :func:`decode`.
+    """
+    with SamplesOnDisk() as on_disk:
+        audio = read_audio(Path(path), on_disk=on_disk)
+        yield audio.samples, audio.sample_rate
+
+
+def read_audio(
+    path: Path, seconds: float | None = None, on_disk: SamplesOnDisk | None = None
+) -> Audio:
     """Decode an audio file, or its first seconds, to mono.
 
     Memory grows with what is decoded, never with what a header claims.
@@ -112,6 +132,7 @@ def read_audio(path: Path, seconds: float | None = None) -> Audio:
     Args:
         path: An audio file.
         seconds: How much to decode; None decodes all of it.
+        on_disk: Where more than :data:`MOST_IN_MEMORY` samples go; None keeps all in memory.
 
     Raises:
         AudioError: If the file cannot be used; a file is held to be truncated when less than
@@ -120,16 +141,20 @@ def read_audio(path: Path, seconds: float | None = None) -> Audio:
     with opened(path) as file:
         try:
             with _soundfile_stream(file) as stream:
-                audio = _read(stream, path, seconds)
+                audio = _read(stream, path, seconds, on_disk)
         except sf.LibsndfileError as refusal:
             file.seek(0)
+            if on_disk is not None:
+                on_disk.clear()
             with _ffmpeg_stream(file, path, refusal) as stream:
-                audio = _read(stream, path, seconds)
+                audio = _read(stream, path, seconds, on_disk)
     _refuse_unusable(audio, path)
     return audio
 
 
-def _read(stream: _Stream, path: Path, seconds: float | None) -> Audio:
+def _read(
+    stream: _Stream, path: Path, seconds: float | None, on_disk: SamplesOnDisk | None
+) -> Audio:
     if seconds is None and (stream.claimed_s or 0) * stream.sample_rate > MAX_SAMPLES:
         raise _too_long(path, stream.sample_rate)
     limit = MAX_SAMPLES if seconds is None else round(seconds * stream.sample_rate)
@@ -142,10 +167,15 @@ def _read(stream: _Stream, path: Path, seconds: float | None) -> Audio:
         if length >= limit:
             complete = False
             break
+        if on_disk is not None and length > MOST_IN_MEMORY:
+            for waiting in blocks:
+                on_disk.append(waiting)
+            blocks.clear()
     if seconds is None and not complete:
         raise _too_long(path, stream.sample_rate)
+    samples = np.concatenate(blocks)[:limit] if blocks else np.empty(0, np.float32)
     return Audio(
-        samples=np.concatenate(blocks)[:limit] if blocks else np.empty(0, np.float32),
+        samples=on_disk or samples,
         sample_rate=stream.sample_rate,
         channels=stream.channels,
         format=stream.format,
@@ -182,7 +212,7 @@ def _refuse_unusable(audio: Audio, path: Path) -> None:
         )
     if not len(audio.samples):
         raise AudioError(Status.NO_AUDIO, f"{path} is a sound file without a sample of audio.")
-    if not np.isfinite(audio.samples).all():
+    if not all(np.isfinite(piece).all() for piece in pieces(audio.samples)):
         raise AudioError(
             Status.NOT_FINITE, f"{path} is damaged: some of its samples are not finite numbers."
         )

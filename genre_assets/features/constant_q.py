@@ -12,6 +12,8 @@ them.
 Importing this module imports librosa, which takes seconds.
 """
 
+from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -22,6 +24,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 
+from genre_assets.audio.samples import Samples, SamplesOnDisk, pieces
 from genre_assets.audio.status import AudioError, Status
 
 HOP_LENGTH = 512
@@ -46,13 +49,13 @@ FRAMES_PER_BLOCK = 256
 """Frames worked on at a time: what they need stays in the processor's cache."""
 
 
-def constant_q_magnitude(samples: np.ndarray, sample_rate: float, tuning: float) -> np.ndarray:
+def constant_q_magnitude(samples: Samples, sample_rate: float, tuning: float) -> np.ndarray:
     """Compute ``np.abs(librosa.cqt(samples, sr=sample_rate, tuning=tuning))``.
 
     Frames of which CENS might tell another step are rounded as librosa rounds them.
 
     Args:
-        samples: Shape (samples,), mono, float32.
+        samples: Mono, float32, in memory or on disk.
         sample_rate: Samples a second.
         tuning: Fractions of a semitone by which the lowest bin lies above C1.
 
@@ -64,11 +67,14 @@ def constant_q_magnitude(samples: np.ndarray, sample_rate: float, tuning: float)
         AudioError: If the sample rate is too low for seven octaves from C1.
     """
     filters = _filters(sample_rate, tuning)
-    octaves = _frames_of_octaves(samples, filters)
-    magnitude = _magnitude(octaves, filters)
-    shares = _shares(fold(magnitude))
-    doubtful = np.flatnonzero((_steps(shares - DOUBT) != _steps(shares + DOUBT)).any(axis=0))
-    magnitude[:, doubtful] = _magnitude_by_transform(octaves, doubtful, filters)
+    with ExitStack() as temporary:
+        octaves = _frames_of_octaves(samples, filters, temporary)
+        magnitude = _magnitude(octaves, filters)
+        shares = _shares(fold(magnitude))
+        doubtful = np.flatnonzero((_steps(shares - DOUBT) != _steps(shares + DOUBT)).any(axis=0))
+        for start in range(0, len(doubtful), FRAMES_PER_BLOCK):
+            chosen = doubtful[start : start + FRAMES_PER_BLOCK]
+            magnitude[:, chosen] = _magnitude_by_transform(octaves, chosen, filters)
     return magnitude
 
 
@@ -160,17 +166,53 @@ def _frequencies(tuning: float) -> np.ndarray:
     return librosa.cqt_frequencies(N_BINS, fmin=LOWEST_HZ, bins_per_octave=N_CHROMA, tuning=tuning)
 
 
-def _frames_of_octaves(samples: np.ndarray, filters: _Filters) -> list[np.ndarray]:
-    """The frames of each octave from the highest down, each of shape (frames, window)."""
+@dataclass(frozen=True)
+class _Frames:
+    """The frames of an octave.
+
+    Attributes:
+        padded: Its samples, between half a window of zeros on both sides.
+        window: Samples of a frame.
+        hop: Samples from a frame to the next.
+    """
+
+    padded: Samples
+    window: int
+    hop: int
+
+    def __len__(self) -> int:
+        return 1 + (len(self.padded) - self.window) // self.hop
+
+    def between(self, first: int, end: int) -> np.ndarray:
+        """Neighbouring frames, shape (frames, window)."""
+        samples = self.padded[first * self.hop : (end - 1) * self.hop + self.window]
+        return sliding_window_view(samples, self.window)[:: self.hop]
+
+    def chosen(self, numbers: np.ndarray) -> np.ndarray:
+        """Single frames, shape (frames, window)."""
+        starts = numbers * self.hop
+        return np.stack([self.padded[start : start + self.window] for start in starts])
+
+
+def _frames_of_octaves(samples: Samples, filters: _Filters, temporary: ExitStack) -> list[_Frames]:
+    """The frames of each octave from the highest down, on disk where the samples are."""
     window = len(filters.kernel)
     margin = window // 2
+
+    def decimated(samples: Samples, within: slice, factor: int) -> Samples:
+        if isinstance(samples, np.ndarray):
+            return _decimated(samples[within], factor, margin)
+        on_disk = temporary.enter_context(SamplesOnDisk())
+        _decimate_on_disk(samples, within, factor, margin, on_disk)
+        return on_disk
+
     hop = HOP_LENGTH >> filters.halvings
-    padded = _decimated(samples, 2**filters.halvings, margin)
-    frames = [sliding_window_view(padded, window)[::hop]]
+    padded = decimated(samples, slice(None), 2**filters.halvings)
+    frames = [_Frames(padded, window, hop)]
     for _ in range(N_OCTAVES - 1):
         hop //= 2
-        padded = _decimated(padded[margin:-margin], 2, margin)
-        frames.append(sliding_window_view(padded, window)[::hop])
+        padded = decimated(padded, slice(margin, -margin), 2)
+        frames.append(_Frames(padded, window, hop))
     return frames
 
 
@@ -186,7 +228,29 @@ def _decimated(samples: np.ndarray, factor: int, margin: int) -> np.ndarray:
     return padded
 
 
-def _magnitude(octaves: list[np.ndarray], filters: _Filters) -> np.ndarray:
+def _decimate_on_disk(
+    samples: SamplesOnDisk, within: slice, factor: int, margin: int, padded: SamplesOnDisk
+) -> None:
+    """Append to ``padded`` what :func:`_decimated` returns, to the last bit."""
+    start, stop, _ = within.indices(len(samples))
+    end = margin + -(-(stop - start) // factor)
+    padded.append(np.zeros(margin, np.float32))
+    for fewer in _resampled(pieces(samples, start, stop), factor):
+        padded.append(fewer[: end - len(padded)] / np.sqrt(1 / factor))
+    padded.append(np.zeros(end + margin - len(padded), np.float32))
+
+
+def _resampled(samples: Iterator[np.ndarray], factor: int) -> Iterator[np.ndarray]:
+    if factor == 1:
+        yield from samples
+        return
+    stream = soxr.ResampleStream(factor, 1, 1, quality="soxr_hq")
+    for piece in samples:
+        yield stream.resample_chunk(piece)
+    yield stream.resample_chunk(np.empty(0, np.float32), last=True)
+
+
+def _magnitude(octaves: list[_Frames], filters: _Filters) -> np.ndarray:
     magnitude = np.empty((len(octaves[0]), N_BINS), np.float32)
     block = np.empty((FRAMES_PER_BLOCK, len(filters.kernel)))
     for number, frames in enumerate(octaves, start=1):
@@ -194,21 +258,21 @@ def _magnitude(octaves: list[np.ndarray], filters: _Filters) -> np.ndarray:
         for start in range(0, len(magnitude), FRAMES_PER_BLOCK):
             here = magnitude[start : start + FRAMES_PER_BLOCK, bins]
             # Copied, for BLAS takes no rows that overlap in memory.
-            block[: len(here)] = frames[start : start + len(here)]
+            block[: len(here)] = frames.between(start, start + len(here))
             response = block[: len(here)] @ filters.kernel
             np.abs(response.astype(np.float32).view(np.complex64), out=here)
     return magnitude.T
 
 
 def _magnitude_by_transform(
-    octaves: list[np.ndarray], chosen: np.ndarray, filters: _Filters
+    octaves: list[_Frames], chosen: np.ndarray, filters: _Filters
 ) -> np.ndarray:
     """The magnitudes of a few frames, each step rounded as librosa rounds it."""
     response = []
     for number, frames in enumerate(octaves):
         basis = filters.basis.copy()
         basis.data *= np.sqrt(2.0**number)
-        transform = np.fft.rfft(frames[chosen].astype(np.float64)).astype(np.complex64)
+        transform = np.fft.rfft(frames.chosen(chosen).astype(np.float64)).astype(np.complex64)
         octave = basis.dot(transform.T)
         octave /= np.sqrt(filters.lengths * 2.0**number)[:, np.newaxis]
         response.append(octave)

@@ -29,15 +29,15 @@ def extract(path: Path | str) -> tuple[np.ndarray, list[Segment]]:
     Raises:
         AudioError: If the file cannot be decoded, or a feature is not defined.
     """
-    from genre_assets.audio.decode import decode
+    from genre_assets.audio.decode import decoded
     from genre_assets.features.transforms import transforms_of
 
     spectrograms.warm_up()
-    samples, sample_rate = decode(path)
-    try:
-        summary.refuse_undefined(samples, sample_rate)
-        transforms = transforms_of(samples, sample_rate)
-        values = summary.summarise_transforms(samples, transforms)
-        return values, spectrograms.cut_segments(samples, sample_rate, transforms)
-    except AudioError as error:
-        raise AudioError(error.status, f"{path}: {error.reason}") from error
+    with decoded(path) as (samples, sample_rate):
+        try:
+            summary.refuse_undefined(samples, sample_rate)
+            transforms = transforms_of(samples, sample_rate)
+            values = summary.summarise_transforms(transforms)
+            return values, spectrograms.cut_segments(samples, sample_rate, transforms)
+        except AudioError as error:
+            raise AudioError(error.status, f"{path}: {error.reason}") from error

@@ -17,23 +17,23 @@ from genre_assets.features.transforms import Transforms
 from genre_assets.features.zero_crossings import zero_crossing_rate
 
 
-def all_series(samples: np.ndarray, transforms: Transforms) -> dict[str, np.ndarray]:
+def all_series(transforms: Transforms) -> dict[str, np.ndarray]:
     """Compute the eleven series of a clip.
 
     Args:
-        samples: Mono float32 samples.
-        transforms: Their transforms.
+        transforms: Its transforms.
 
     Returns:
         For each name in :data:`genre_assets.lake.feature_columns.SERIES_SIZES` an array of shape
         (rows, frames), a frame every 512 samples.
     """
+    of_spectrogram = spectral_series(transforms.spectrogram, transforms.sample_rate)
     chroma_cqt, chroma_cens = constant_q_chroma(transforms.constant_q)
     return {
-        **spectral_series(transforms.spectrogram, transforms.sample_rate),
+        **of_spectrogram,
         "chroma_cens": chroma_cens,
         "chroma_cqt": chroma_cqt,
         "chroma_stft": chroma_stft(transforms.spectrogram, transforms.assumed_tuning),
         "tonnetz": librosa.feature.tonnetz(chroma=chroma_cens),
-        "zcr": zero_crossing_rate(samples),
+        "zcr": zero_crossing_rate(transforms.samples),
     }

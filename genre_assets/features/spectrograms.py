@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from genre_assets.audio.samples import Samples
 from genre_assets.audio.status import AudioError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def extract(path: Path | str) -> tuple[list[Segment], int]:
         raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
-def segments_of(samples: np.ndarray, sample_rate: int) -> list[Segment]:
+def segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
     """Compute the spectrograms of samples in memory.
 
     Args:
@@ -114,7 +115,7 @@ def warm_up() -> None:
         tfrecords.warm_up()
 
 
-def _segments_of(samples: np.ndarray, sample_rate: int) -> list[Segment]:
+def _segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
     from genre_assets.features.constant_q import refuse_low_sample_rate
     from genre_assets.features.summary import refuse_undefined
 
@@ -124,7 +125,7 @@ def _segments_of(samples: np.ndarray, sample_rate: int) -> list[Segment]:
 
 
 def cut_segments(
-    samples: np.ndarray, sample_rate: int, transforms: "Transforms | None" = None
+    samples: Samples, sample_rate: int, transforms: "Transforms | None" = None
 ) -> list[Segment]:
     """Compute the spectrograms of the segments of samples that were held good.
 

@@ -17,6 +17,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numba import njit
 
+from genre_assets.audio.samples import Samples
+
 N_FFT = 2048
 HOP_LENGTH = 512
 N_BINS = 1 + N_FFT // 2
@@ -40,11 +42,11 @@ def frame_count(samples: int) -> int:
     return 1 + samples // HOP_LENGTH
 
 
-def magnitude_blocks(samples: np.ndarray) -> Iterator[np.ndarray]:
+def magnitude_blocks(samples: Samples) -> Iterator[np.ndarray]:
     """Compute the magnitudes of a clip from its beginning to its end.
 
     Args:
-        samples: Shape (samples,), float32.
+        samples: Mono, float32.
 
     Yields:
         Shape (1025, 128), float32: 128 frames, silent ones after the last. The next block takes the
@@ -67,7 +69,7 @@ class Spectrogram:
         frames: Frames of the clip, without the silent ones that fill the last block.
     """
 
-    def __init__(self, samples: np.ndarray):
+    def __init__(self, samples: Samples):
         self.frames = frame_count(len(samples))
         self._samples = samples
         self._kept = None
@@ -98,14 +100,14 @@ class Transform:
         self._by_hop = np.empty((HOP_LENGTH, _LANES + _HOPS - 1), np.float32)
         self._space, self._other_space = np.empty((2, 2 * _IMAGINARY))
 
-    def magnitudes(self, samples: np.ndarray, first: int, block: np.ndarray) -> None:
+    def magnitudes(self, samples: Samples, first: int, block: np.ndarray) -> None:
         """Fill a block, shape (1025, 128), with the frames from ``first`` on, then silent ones."""
         _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, self._hops.reshape(-1))
         _transform(self._hops, self._by_hop, self._space, self._other_space, block)
         block[:, max(frame_count(len(samples)) - first, 0) :] = 0
 
 
-def _copy_padded(samples: np.ndarray, start: int, into: np.ndarray) -> None:
+def _copy_padded(samples: Samples, start: int, into: np.ndarray) -> None:
     """Copy what follows ``start``, with zeros before the first and after the last sample."""
     before = max(-start, 0)
     found = samples[start + before : start + len(into)]

@@ -29,6 +29,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from filelock import FileLock
 
+from genre_assets.audio.samples import Samples, pieces
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.lake.feature_columns import SERIES_SIZES, STATISTICS, SUMMARY_COLUMNS
 
@@ -61,20 +62,20 @@ def extract(path: Path | str) -> np.ndarray:
         AudioError: If the file cannot be decoded, or its features are not defined: the clip is
             too short, silent, or a sample or feature is not a finite number.
     """
-    from genre_assets.audio.decode import decode
+    from genre_assets.audio.decode import decoded
 
-    samples, sample_rate = decode(Path(path))
-    try:
-        return summarise(samples, sample_rate)
-    except AudioError as error:
-        raise AudioError(error.status, f"{path}: {error.reason}") from error
+    with decoded(path) as (samples, sample_rate):
+        try:
+            return summarise(samples, sample_rate)
+        except AudioError as error:
+            raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
-def summarise(samples: np.ndarray, sample_rate: float) -> np.ndarray:
-    """Compute the 518 summary features of samples in memory.
+def summarise(samples: Samples, sample_rate: float) -> np.ndarray:
+    """Compute the 518 summary features of samples.
 
     Args:
-        samples: Shape (samples,), mono, float32.
+        samples: Mono, float32, in memory or on disk.
         sample_rate: Samples a second.
 
     Returns:
@@ -105,19 +106,18 @@ def compilation_lock() -> FileLock:
     return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
 
 
-def _summarise(samples: np.ndarray, sample_rate: float) -> np.ndarray:
+def _summarise(samples: Samples, sample_rate: float) -> np.ndarray:
     from genre_assets.features.transforms import transforms_of
 
     refuse_undefined(samples, sample_rate)
-    return summarise_transforms(samples, transforms_of(samples, sample_rate))
+    return summarise_transforms(transforms_of(samples, sample_rate))
 
 
-def summarise_transforms(samples: np.ndarray, transforms: "Transforms") -> np.ndarray:
+def summarise_transforms(transforms: "Transforms") -> np.ndarray:
     """Compute the 518 summary features of a clip of which the transforms are there.
 
     Args:
-        samples: As in :func:`summarise`, held good by :func:`refuse_undefined`.
-        transforms: Their transforms.
+        transforms: Those of samples that :func:`refuse_undefined` held good.
 
     Returns:
         As :func:`summarise`.
@@ -127,7 +127,7 @@ def summarise_transforms(samples: np.ndarray, transforms: "Transforms") -> np.nd
     """
     from genre_assets.features.series import all_series
 
-    values = summarise_series(all_series(samples, transforms))
+    values = summarise_series(all_series(transforms))
     undefined = np.flatnonzero(~np.isfinite(values))
     if undefined.size:
         raise AudioError(
@@ -154,7 +154,7 @@ def summarise_series(series: dict[str, np.ndarray]) -> np.ndarray:
     return np.concatenate(values).astype(np.float32)
 
 
-def refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
+def refuse_undefined(samples: Samples, sample_rate: float) -> None:
     """Make sure that features are defined for these samples, as far as can be told beforehand.
 
     Raises:
@@ -169,7 +169,7 @@ def refuse_undefined(samples: np.ndarray, sample_rate: float) -> None:
             f"It holds {len(samples) / sample_rate:.2f} s of sound, and the features need "
             f"{needed / sample_rate:.2f} s.",
         )
-    peak = max(samples.max(), -samples.min())
+    peak = np.max([(piece.max(), -piece.min()) for piece in pieces(samples)])
     if not np.isfinite(peak):
         raise AudioError(Status.NOT_FINITE, "It holds samples that are not finite numbers.")
     if peak > LARGEST_SAMPLE:

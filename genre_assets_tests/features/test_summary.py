@@ -174,8 +174,7 @@ def test_every_value_stands_under_its_own_name():
 
 
 def test_a_tone_shows_in_the_features_that_should_show_it():
-    samples = tone(22_050, 440)
-    concert_a = summarise_series(all_series(samples, transforms_of(samples, 22_050)))
+    concert_a = summarise_series(all_series(transforms_of(tone(22_050, 440), 22_050)))
     values = dict(zip(COLUMNS, concert_a, strict=True))
     assert values["spectral_rolloff_median_01"] == pytest.approx(440, abs=22)
     assert values["zcr_median_01"] == pytest.approx(2 * 440 / 22_050, rel=0.02)

@@ -1,0 +1,63 @@
+"""Samples that fit in memory, or lie in a temporary file because they do not."""
+
+import tempfile
+from collections.abc import Iterator
+
+import numpy as np
+
+PIECE = 1 << 20
+"""Samples worked on at a time: 4 MB."""
+
+
+class SamplesOnDisk:
+    """The samples of a long clip in a file of the system's temporary folder, read by slices.
+
+    The file has no name, so that it is gone with the process, however that ends. It is read and
+    not mapped, for mapped pages count as memory of the process.
+
+    As a context manager it gives back the room on disk at the end.
+    """
+
+    def __init__(self):
+        self._file = tempfile.TemporaryFile(prefix="genre_assets-")  # noqa: SIM115
+        self._length = 0
+
+    def __enter__(self) -> "SamplesOnDisk":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def append(self, samples: np.ndarray) -> None:
+        """Write samples, float32 of shape (n,), after the last."""
+        self._file.seek(0, 2)
+        self._file.write(np.ascontiguousarray(samples, np.float32).data)
+        self._length += len(samples)
+
+    def clear(self) -> None:
+        """Drop all samples."""
+        self._file.truncate(0)
+        self._length = 0
+
+    def __len__(self) -> int:
+        """Samples that there are."""
+        return self._length
+
+    def __getitem__(self, wanted: slice) -> np.ndarray:
+        """Read neighbouring samples, float32 of shape (n,)."""
+        start, stop, _ = wanted.indices(self._length)
+        samples = np.empty(max(stop - start, 0), np.float32)
+        self._file.seek(start * samples.itemsize)
+        self._file.readinto(samples.data)
+        return samples
+
+
+Samples = np.ndarray | SamplesOnDisk
+"""Mono samples, float32."""
+
+
+def pieces(samples: Samples, start: int = 0, stop: int | None = None) -> Iterator[np.ndarray]:
+    """Yield the samples from ``start`` to ``stop``, or to the last, in pieces."""
+    stop = len(samples) if stop is None else stop
+    for first in range(start, stop, PIECE):
+        yield samples[first : min(first + PIECE, stop)]
