@@ -1,6 +1,6 @@
 # make run    set up what is missing, then the main job on the demo site or on your music
 # make test   set up what is missing, then all tests
-# make dev    the Dagster UI on http://127.0.0.1:3000, with the demo site behind it
+# make dev    the Dagster UI on http://127.0.0.1:3000 (or PORT=), with the demo site behind it
 # make check  lint, format and types
 # make setup  only what the others do first; make clean removes the environment
 
@@ -9,6 +9,7 @@ SOURCE ?=
 TASK ?=
 MODELS ?=
 SWEEP ?=
+PORT ?= 3000
 DEMO_SITE_PORT ?= 8765
 
 UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
@@ -53,13 +54,13 @@ run: setup
 test: setup
 	$(BIN)/pytest -n 2 --dist loadfile
 
-# Without a site of your own the demo site is started, and ends with the UI.
+# Without a source of your own the demo site is started, and ends with the UI.
 dev: setup
-ifdef GENRE_ASSETS_FMA_SITE
-	$(BIN)/dagster dev --host 127.0.0.1
+ifneq ($(GENRE_ASSETS_FMA_SITE)$(GENRE_ASSETS_FOLDER)$(GENRE_ASSETS_FMA_DATASET),)
+	$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 else
 	$(BIN)/genre-assets demo-site --port $(DEMO_SITE_PORT) -- \
-	  $(BIN)/dagster dev --host 127.0.0.1
+	  $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
 endif
 
 check: setup

@@ -50,6 +50,13 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"genre-assets: {error}", file=sys.stderr)
         return 2
+    except PermissionError as error:
+        what = " ".join(str(error).split())
+        print(
+            f"genre-assets: {what}: let GENRE_ASSETS_DATA name a folder that can be written.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("genre-assets: interrupted; what was finished is kept.", file=sys.stderr)
         return 130

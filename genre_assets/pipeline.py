@@ -123,6 +123,8 @@ class _Run:
         for event in result.get_step_failure_events():
             if _is_interruption(event):
                 raise KeyboardInterrupt
+            if _only_waited_for_another(event):
+                continue
             self._outcome.failures.append(_sentence(event))
 
     def _count(self, event: dg.DagsterEvent) -> None:
@@ -143,6 +145,12 @@ def _is_interruption(event: dg.DagsterEvent) -> bool:
             return True
         error = error.cause
     return False
+
+
+def _only_waited_for_another(event: dg.DagsterEvent) -> bool:
+    # The checks of an asset that failed: what failed is told of by itself.
+    error = event.step_failure_data.error
+    return error is not None and error.message.strip().find("Dependencies for step") >= 0
 
 
 def _sentence(event: dg.DagsterEvent) -> str:

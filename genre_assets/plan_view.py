@@ -15,7 +15,8 @@ _SHOWN = 5
 
 NOT_COUNTED = (
     "Not counted: labels, the members of tasks, predictions, scores and reports, which are made "
-    "whole from tables whenever they are asked for."
+    "whole from tables whenever they are asked for, and models of a task that has no members now, "
+    "which are all trained once it has."
 )
 
 
@@ -34,9 +35,12 @@ def print_plan(plan: Plan, in_full: bool) -> None:
         column.justify = "right" if column.header in ("due", "more, at most", "takes") else "left"
     for asset, group in groupby(plan.work, key=lambda work: work.asset.partition("/")[0]):
         _add_asset(grid, asset, list(group), in_full)
+    first, *others = _closing_lines(plan)
+    if plan.is_empty:
+        console.print(first, soft_wrap=True)
     if grid.rows:
         console.print(grid)
-    for line in _closing_lines(plan):
+    for line in others if plan.is_empty else [first, *others]:
         console.print(line, soft_wrap=True)
 
 

@@ -58,6 +58,8 @@ _MADE_WITH = {
 _NAMED = 5
 """Shards that are named; of more their number is."""
 RUN_ID = "genre-assets retry"
+_CALL = "asked_again"
+"""File of the lake whose time is that of the last request."""
 
 
 @dataclass
@@ -66,11 +68,13 @@ class Asked:
 
     Attributes:
         marked: Rows that were marked, by table and shard.
+        waiting: Failures that match, that were asked for before and not tried since.
         anyway: Failures that match and that every run tries again, asked or not.
         kinds: All that failed and could be asked for, by kind.
     """
 
     marked: dict[str, dict[str, int]] = field(default_factory=dict)
+    waiting: int = 0
     anyway: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
 
@@ -84,7 +88,10 @@ class Asked:
             lines.append(
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
             )
-        if self.marked:
+        if self.waiting:
+            what = counted(self.waiting, "failure")
+            lines.append(f"{what} asked for before, and not tried since.")
+        if self.marked or self.waiting:
             lines.append(
                 "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's "
                 "daemon runs, it does within a minute."
@@ -130,6 +137,8 @@ def ask_again(
     finally:
         if request.asked.marked:
             refresh_views(lake)
+        if request.asked.marked or request.asked.waiting:
+            _call(lake)
     return request.asked
 
 
@@ -140,20 +149,30 @@ def asked_for(
 
     Args:
         lake: The lake.
-        looked_at: What the last look returned second; tables that are as they were are not read.
+        looked_at: What the last look returned second. Tables that are as they were are not read,
+            unless another try was asked for since, if only of what had been asked for before.
 
     Returns:
         For each pair of an asset and a shard the version of the rows that ask, and what to hand
         to the next look.
     """
-    found, versions = {}, {}
+    call = lake.root / _CALL
+    called_at = str(call.stat().st_mtime_ns) if call.exists() else ""
+    found, versions = {}, {_CALL: called_at}
+    if looked_at.get(_CALL) != called_at:
+        looked_at = {}
     for table in TABLES.values():
         for shard in map(str, lake.partitions(table)):
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
             if looked_at.get(place) != version and _asks(lake, table, shard):
-                found[_asset_of(table.name), shard] = version
+                found[_asset_of(table.name), shard] = f"{version} {called_at}"
     return found, versions
+
+
+def _call(lake: Lake) -> None:
+    """Let the time be known at which somebody asked."""
+    (lake.root / _CALL).touch()
 
 
 def _asset_of(table: str) -> str:
@@ -219,6 +238,7 @@ class _Request:
             row
             for row in pa.concat_tables([stored, unfinished]).to_pylist()
             if self._is_failure(table, row)
+            and not self._is_waiting(row, row["status"], row[_VERSION[table.name]] is None)
             and self._matches(row, row["status"], row["status"] in WORTH_ANOTHER_TRY)
         ]
         if not matching:
@@ -241,6 +261,10 @@ class _Request:
         for row in sorted(rows, key=lambda row: row["fetched_at"]):
             if row["track_id"] in self.url_of and self.url_of[row["track_id"]] == row["url"]:
                 latest[row["track_id"]] = row
+        self.asked.waiting += sum(
+            row["outcome"] == ASKED_AGAIN and self._is_meant(row, ASKED_AGAIN)
+            for row in latest.values()
+        )
         new = [
             _asking(row)
             for row in latest.values()
@@ -254,7 +278,10 @@ class _Request:
 
     def _is_failure(self, table: Table, row: dict) -> bool:
         """Whether a row says that something failed that can be tried and was not asked for."""
-        if row["status"] == Status.OK or row[_VERSION[table.name]] is None:
+        if row["status"] == Status.OK:
+            return False
+        if row["status"] == Status.MISSING != self.status:
+            # There is no file to try, and the next run that finds one does.
             return False
         if table == AUDIO:
             return row["track_id"] in self.url_of
@@ -263,8 +290,15 @@ class _Request:
             return not is_sound and row["status"] not in NOTHING_TO_READ
         return True
 
+    def _is_waiting(self, row: dict, kind: str, asked: bool) -> bool:
+        self.asked.waiting += asked and self._is_meant(row, kind)
+        return asked
+
+    def _is_meant(self, row: dict, kind: str) -> bool:
+        return self.status in (None, kind) and self.track_id in (None, row["track_id"])
+
     def _matches(self, row: dict, kind: str, every_run_tries: bool) -> bool:
-        is_meant = self.status in (None, kind) and self.track_id in (None, row["track_id"])
+        is_meant = self._is_meant(row, kind)
         if every_run_tries:
             self.asked.anyway += is_meant
             return False

@@ -17,7 +17,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.quarantine import RUN_ID, ask_again
+from genre_assets.quarantine import RUN_ID, ask_again, asked_for
 from genre_assets.tags.reading import READER_VERSION
 
 SHARD = "folder_00"
@@ -91,8 +91,9 @@ def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
 def test_what_every_run_tries_again_is_counted_and_left(lake):
     write(lake, AUDIO, audio("a", "worker_died"), audio("b", "missing", sha256=None))
     asked = ask_again(lake)
-    assert (asked.marked, asked.anyway) == ({}, 2)
-    assert "2 more failures may be the machine's" in str(asked)
+    # Of a file that is not there, nothing was tried.
+    assert (asked.marked, asked.anyway) == ({}, 1)
+    assert "1 more failure may be the machine's" in str(asked)
 
 
 def test_kind_track_and_table_narrow_what_is_asked_for(lake):
@@ -217,3 +218,20 @@ def test_many_shards_are_counted_and_not_named(lake):
         lake.write(AUDIO, AUDIO.of_rows([audio("abcdef"[n], "silent")]), f"folder_{n:02d}")
     said = str(ask_again(lake))
     assert said.startswith("6 failures in audio marked: the next run of audio for 6 shards tries")
+
+
+def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
+    write(lake, AUDIO, audio("b", "truncated"))
+    found, looked_at = asked_for(lake, {})
+    assert found == {}
+    ask_again(lake)
+    found, looked_at = asked_for(lake, looked_at)
+    assert list(found) == [("audio", SHARD)]
+    assert asked_for(lake, looked_at)[0] == {}
+    asked = ask_again(lake)
+    assert (asked.marked, asked.waiting) == ({}, 1)
+    assert "1 failure asked for before, and not tried since." in str(asked)
+    again, looked_at = asked_for(lake, looked_at)
+    assert again.keys() == found.keys() and again != found
+    assert ask_again(lake, status="silent").waiting == 0
+    assert asked_for(lake, looked_at)[0] == {}

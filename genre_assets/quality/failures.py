@@ -85,7 +85,7 @@ def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
         + (
             f"more than {MOST_FAILING:.0%} failed alike, {listed(told)}.".replace("%", " %", 1)
             if many
-            else f"failures are few ({usual or 'none'})."
+            else f"no reason holds for more than {limit:.0f} of them ({usual or 'none failed'})."
         ),
         counts={"tried": tried, "failed": len(failures)}
         | {kind: len(found) for (_, kind), found in kinds.items()},

@@ -46,7 +46,9 @@ def test_a_handful_in_a_small_shard_is_no_share(lake):
     spoil(lake, AUDIO, failing(4, **BROKEN_FILE))
     verdict = few_failures(lake, AUDIO, SHARD)
     assert verdict.passed
-    assert verdict.sentence == f"24 tracks tried in {SHARD}: failures are few (4 undecodable)."
+    assert verdict.sentence == (
+        f"24 tracks tried in {SHARD}: no reason holds for more than 4 of them (4 undecodable)."
+    )
 
 
 def test_what_was_never_to_be_tried_is_no_failure(lake):
