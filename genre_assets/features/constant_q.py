@@ -43,7 +43,7 @@ On real clips a share differs from librosa's by at most 1e-6, which is nothing, 
 where the two lie on either side of one.
 """
 
-FRAMES_PER_BLOCK = 256
+FRAMES_PER_BLOCK = 128
 """Frames worked on at a time: what they need stays in the processor's cache."""
 
 
