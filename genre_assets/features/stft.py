@@ -98,13 +98,24 @@ class Transform:
     def __init__(self):
         self._hops = np.empty((FRAMES_PER_BLOCK + _HOPS - 1, HOP_LENGTH), np.float32)
         self._by_hop = np.empty((HOP_LENGTH, _LANES + _HOPS - 1), np.float32)
-        self._space, self._other_space = np.empty((2, 2 * _IMAGINARY))
+        self._space, self._other_space = _aligned(4 * _IMAGINARY).reshape(2, -1)
 
     def magnitudes(self, samples: Samples, first: int, block: np.ndarray) -> None:
         """Fill a block, shape (1025, 128), with the frames from ``first`` on, then silent ones."""
         _copy_padded(samples, first * HOP_LENGTH - N_FFT // 2, self._hops.reshape(-1))
         _transform(self._hops, self._by_hop, self._space, self._other_space, block)
         block[:, max(frame_count(len(samples)) - first, 0) :] = 0
+
+
+def _aligned(count: int) -> np.ndarray:
+    """Room for so many float64 values that begins where a cache line does.
+
+    Else every other vector lies across two lines, and the transform takes a quarter longer.
+    """
+    line = 64 // np.float64().itemsize
+    room = np.empty(count + line)
+    start = -(room.ctypes.data // room.itemsize) % line
+    return room[start : start + count]
 
 
 def _copy_padded(samples: Samples, start: int, into: np.ndarray) -> None:

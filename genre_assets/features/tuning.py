@@ -49,7 +49,7 @@ def tunings(blocks: Iterable[np.ndarray], sample_rate: float) -> tuple[float, fl
         of_power.append(
             _peaks(power, _THRESHOLD * largest**2, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE)
         )
-    return _tuning(np.concatenate(of_magnitude)), _tuning(np.concatenate(of_power))
+    return _tuning(np.hstack(of_magnitude)), _tuning(np.hstack(of_power))
 
 
 def _searched_bins(sample_rate: float) -> tuple[int, int]:
@@ -69,29 +69,42 @@ def _largest(block):
 
 @njit(cache=True)
 def _peaks(block, least, first, end, sample_rate):
-    """The peaks above the least height of each frame, a row of hertz and height for each."""
+    """The peaks above the least height of each frame: a row of hertz and one of heights."""
+    frames = block.shape[1]
     # No two bins side by side are peaks.
-    peaks = np.empty((block.shape[1] * (1 + (end - first) // 2), 2), np.float32)
+    peaks = np.empty((2, frames * (1 + (end - first) // 2)), np.float32)
+    is_peak = np.empty(frames, np.uint8)
+    places = np.empty(frames, np.int32)
     found = 0
     for i in range(first, end):
-        for frame in range(block.shape[1]):
-            before, here, after = block[i - 1, frame], block[i, frame], block[i + 1, frame]
-            if here > least[frame] and here > before and here >= after:
-                # librosa's double and single precision: the curve in double, the place and the
-                # height of its top in single.
-                curvature = np.float64(after + before) - 2.0 * here
-                slope = np.float64(after - before) / 2.0
-                shift = np.float32(0)
-                if abs(slope) < abs(curvature):
-                    shift = np.float32(-slope / curvature)
-                peaks[found, 0] = (i + np.float64(shift)) * sample_rate / N_FFT
-                peaks[found, 1] = here + _HALF * (_HALF * (after - before)) * shift
-                found += 1
-    return peaks[:found].copy()
+        row_before, row, row_after = block[i - 1], block[i], block[i + 1]
+        for frame in range(frames):
+            here = row[frame]
+            is_peak[frame] = (
+                (here > least[frame]) & (here > row_before[frame]) & (here >= row_after[frame])
+            )
+        # Without a branch, which the processor would often predict wrongly.
+        count = 0
+        for frame in range(frames):
+            places[count] = frame
+            count += is_peak[frame]
+        for frame in places[:count]:
+            before, here, after = row_before[frame], row[frame], row_after[frame]
+            # librosa's double and single precision: the curve in double, the place and the
+            # height of its top in single.
+            curvature = np.float64(after + before) - 2.0 * here
+            slope = np.float64(after - before) / 2.0
+            shift = np.float32(0)
+            if abs(slope) < abs(curvature):
+                shift = np.float32(-slope / curvature)
+            peaks[0, found] = (i + np.float64(shift)) * sample_rate / N_FFT
+            peaks[1, found] = here + _HALF * (_HALF * (after - before)) * shift
+            found += 1
+    return peaks[:, :found].copy()
 
 
 def _tuning(peaks: np.ndarray) -> float:
-    pitches, heights = np.ascontiguousarray(peaks.T)
+    pitches, heights = peaks
     if not pitches.size:
         return 0.0
     semitones = 12 * np.log2(pitches[heights >= np.median(heights)] / _A0_HZ)
