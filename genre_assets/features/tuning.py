@@ -41,15 +41,18 @@ def tunings(blocks: Iterable[np.ndarray], sample_rate: float) -> tuple[float, fl
     """
     first, end = _searched_bins(sample_rate)
     assumed_first, assumed_end = _searched_bins(ASSUMED_SAMPLE_RATE)
-    of_magnitude, of_power = [], []
+    # Not lists: of a long clip they leave a heap full of holes behind.
+    of_magnitude, of_power = bytearray(), bytearray()
     for block in blocks:
         largest = _largest(block)
         power = block[: assumed_end + 1] ** 2
-        of_magnitude.append(_peaks(block, _THRESHOLD * largest, first, end, float(sample_rate)))
-        of_power.append(
-            _peaks(power, _THRESHOLD * largest**2, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE)
-        )
-    return _tuning(np.concatenate(of_magnitude)), _tuning(np.concatenate(of_power))
+        of_magnitude += _peaks(
+            block, _THRESHOLD * largest, first, end, float(sample_rate)
+        ).tobytes()
+        of_power += _peaks(
+            power, _THRESHOLD * largest**2, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE
+        ).tobytes()
+    return _tuning(of_magnitude), _tuning(of_power)
 
 
 def _searched_bins(sample_rate: float) -> tuple[int, int]:
@@ -90,8 +93,8 @@ def _peaks(block, least, first, end, sample_rate):
     return peaks[:found].copy()
 
 
-def _tuning(peaks: np.ndarray) -> float:
-    pitches, heights = np.ascontiguousarray(peaks.T)
+def _tuning(peaks: bytearray) -> float:
+    pitches, heights = np.ascontiguousarray(np.frombuffer(peaks, np.float32).reshape(-1, 2).T)
     if not pitches.size:
         return 0.0
     semitones = 12 * np.log2(pitches[heights >= np.median(heights)] / _A0_HZ)
