@@ -28,12 +28,14 @@ def all_series(transforms: Transforms) -> dict[str, np.ndarray]:
         (rows, frames), a frame every 512 samples.
     """
     of_spectrogram = spectral_series(transforms.spectrogram, transforms.sample_rate)
+    of_pitch_classes = chroma_stft(transforms.spectrogram, transforms.assumed_tuning)
+    # After the spectrogram's series: of a long clip, the memory of either is the other's as well.
     chroma_cqt, chroma_cens = constant_q_chroma(transforms.constant_q)
     return {
         **of_spectrogram,
         "chroma_cens": chroma_cens,
         "chroma_cqt": chroma_cqt,
-        "chroma_stft": chroma_stft(transforms.spectrogram, transforms.assumed_tuning),
+        "chroma_stft": of_pitch_classes,
         "tonnetz": librosa.feature.tonnetz(chroma=chroma_cens),
         "zcr": zero_crossing_rate(transforms.samples),
     }

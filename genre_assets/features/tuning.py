@@ -41,15 +41,22 @@ def tunings(blocks: Iterable[np.ndarray], sample_rate: float) -> tuple[float, fl
     """
     first, end = _searched_bins(sample_rate)
     assumed_first, assumed_end = _searched_bins(ASSUMED_SAMPLE_RATE)
-    of_magnitude, of_power = [], []
+    # Not lists: of a long clip they leave a heap full of holes behind.
+    of_magnitude, of_power = (bytearray(), bytearray()), (bytearray(), bytearray())
     for block in blocks:
         largest = _largest(block)
         power = block[: assumed_end + 1] ** 2
-        of_magnitude.append(_peaks(block, _THRESHOLD * largest, first, end, float(sample_rate)))
-        of_power.append(
-            _peaks(power, _THRESHOLD * largest**2, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE)
-        )
-    return _tuning(np.hstack(of_magnitude)), _tuning(np.hstack(of_power))
+        found = _peaks(block, _THRESHOLD * largest, first, end, float(sample_rate))
+        _append(found, of_magnitude)
+        least = _THRESHOLD * largest**2
+        found = _peaks(power, least, assumed_first, assumed_end, ASSUMED_SAMPLE_RATE)
+        _append(found, of_power)
+    return _tuning(*of_magnitude), _tuning(*of_power)
+
+
+def _append(peaks: np.ndarray, to: tuple[bytearray, bytearray]) -> None:
+    for row, collected in zip(peaks, to, strict=True):
+        collected += row.tobytes()
 
 
 def _searched_bins(sample_rate: float) -> tuple[int, int]:
@@ -103,8 +110,8 @@ def _peaks(block, least, first, end, sample_rate):
     return peaks[:, :found].copy()
 
 
-def _tuning(peaks: np.ndarray) -> float:
-    pitches, heights = peaks
+def _tuning(hertz: bytearray, height: bytearray) -> float:
+    pitches, heights = np.frombuffer(hertz, np.float32), np.frombuffer(height, np.float32)
     if not pitches.size:
         return 0.0
     semitones = 12 * np.log2(pitches[heights >= np.median(heights)] / _A0_HZ)

@@ -16,7 +16,7 @@ from genre_assets_tests.features.signals import noise, noise_after_silence, swee
 
 @pytest.fixture
 def opened(tmp_path_factory, monkeypatch):
-    """The temporary files of clips beyond a second, which are worked on in small pieces."""
+    """The temporary files of a test, which has to close them."""
     files = []
     make = tempfile.TemporaryFile
     folder = tmp_path_factory.mktemp("temporary")
@@ -26,14 +26,23 @@ def opened(tmp_path_factory, monkeypatch):
         return files[-1]
 
     monkeypatch.setattr(samples.tempfile, "TemporaryFile", recorded)
-    monkeypatch.setattr(samples, "PIECE", 33_333)
-    monkeypatch.setattr(zero_crossings, "_FRAMES_PER_PIECE", 100)
-    monkeypatch.setattr(stft, "KEPT_FRAMES", 100)
-    monkeypatch.setattr(decode, "MOST_IN_MEMORY", 44_100)
     yield files
     assert files
     assert all(file.closed for file in files)
     assert not list(folder.iterdir())
+
+
+@pytest.fixture
+def small_pieces(monkeypatch):
+    """Work in small pieces, and put clips beyond a second on disk, from the call on."""
+
+    def begin():
+        monkeypatch.setattr(samples, "PIECE", 33_333)
+        monkeypatch.setattr(zero_crossings, "_FRAMES_PER_PIECE", 100)
+        monkeypatch.setattr(stft, "KEPT_FRAMES", 100)
+        monkeypatch.setattr(decode, "MOST_IN_MEMORY", 44_100)
+
+    return begin
 
 
 @pytest.mark.parametrize(
@@ -46,20 +55,23 @@ def opened(tmp_path_factory, monkeypatch):
         pytest.param(noise(44_100)[: 512 * 100 - 1], 44_100, id="a sample short of a frame"),
     ],
 )
-def test_features_from_disk_are_those_from_memory(opened, sound, sample_rate):
+def test_features_from_disk_are_those_from_memory(opened, small_pieces, sound, sample_rate):
+    expected = summarise(sound, sample_rate)
+    small_pieces()
     with SamplesOnDisk() as on_disk:
         on_disk.append(sound[:999])
         on_disk.append(sound[999:])
         found = summarise(on_disk, sample_rate)
-    np.testing.assert_array_equal(found, summarise(sound, sample_rate))
+    np.testing.assert_array_equal(found, expected)
     octaves = opened[1:]
     assert len(octaves) == 7
 
 
-def test_a_real_clip_on_disk_has_the_features_of_one_in_memory(opened, real_data):
+def test_a_real_clip_on_disk_has_the_features_of_one_in_memory(opened, small_pieces, real_data):
     clip = real_data / "fma" / "fma_medium" / "000" / "000002.mp3"
     in_memory = summarise(*decode.decode(clip))
     assert not opened
+    small_pieces()
     np.testing.assert_array_equal(extract(clip), in_memory)
     assert len(opened) == 8
 
@@ -72,7 +84,8 @@ def test_a_real_clip_on_disk_has_the_features_of_one_in_memory(opened, real_data
         pytest.param(np.r_[noise(44_100, 3), 1e7], Status.NOT_FINITE, id="too loud"),
     ],
 )
-def test_an_undefined_clip_on_disk_is_refused(opened, tmp_path, sound, status):
+def test_an_undefined_clip_on_disk_is_refused(opened, small_pieces, tmp_path, sound, status):
+    small_pieces()
     path = tmp_path / "clip.wav"
     soundfile.write(path, sound.astype(np.float32), 44_100, subtype="FLOAT")
     with pytest.raises(AudioError) as caught:
@@ -80,7 +93,8 @@ def test_an_undefined_clip_on_disk_is_refused(opened, tmp_path, sound, status):
     assert caught.value.status == status
 
 
-def test_a_clip_beyond_the_longest_is_refused(opened, tmp_path, monkeypatch):
+def test_a_clip_beyond_the_longest_is_refused(opened, small_pieces, tmp_path, monkeypatch):
+    small_pieces()
     path = tmp_path / "clip.mp3"
     soundfile.write(path, noise(44_100, 3), 44_100)
     monkeypatch.setattr(decode, "MAX_SAMPLES", 100_000)
@@ -88,7 +102,8 @@ def test_a_clip_beyond_the_longest_is_refused(opened, tmp_path, monkeypatch):
         extract(path)
 
 
-def test_a_truncated_clip_on_disk_is_refused(opened, tmp_path):
+def test_a_truncated_clip_on_disk_is_refused(opened, small_pieces, tmp_path):
+    small_pieces()
     path = tmp_path / "clip.mp3"
     soundfile.write(path, noise(44_100, 9), 44_100)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
@@ -97,7 +112,8 @@ def test_a_truncated_clip_on_disk_is_refused(opened, tmp_path):
     assert caught.value.status == Status.TRUNCATED
 
 
-def test_a_second_decoder_begins_anew(opened, tmp_path, monkeypatch):
+def test_a_second_decoder_begins_anew(opened, small_pieces, tmp_path, monkeypatch):
+    small_pieces()
     path = tmp_path / "clip.wav"
     soundfile.write(path, noise(44_100, 3), 44_100)
     whole = decode._soundfile_blocks
