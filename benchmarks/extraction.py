@@ -60,7 +60,7 @@ def main() -> int:
     _use_one_thread()
     with tempfile.TemporaryDirectory(prefix="extraction-") as scratch:
         files = _audio_files(options.folder or _demo_clips(Path(scratch)))
-        timed = [files[i * len(files) // options.timed] for i in range(options.timed)]
+        timed = list({files[i * len(files) // options.timed]: 0 for i in range(options.timed)})
         print(f"{len(files)} files; timed: {', '.join(file.name for file in timed)}")
         # First, for a process counts what the one that started it held as its own.
         memory = [(way, f"{_peak_megabytes(way, timed):.0f}") for way in ("peer", "ours")]
@@ -169,21 +169,18 @@ def _print_stages(files: list[Path], repeats: int) -> None:
 def _stage_ms(file: Path) -> dict[str, float]:
     """Milliseconds of an extraction in each function that its steps are made of."""
     from genre_assets.audio import decode
-    from genre_assets.features import series
+    from genre_assets.features import series, transforms
 
-    homes = {name: getattr(step, "__module__", "") for name, step in vars(series).items()}
+    own = (series.__name__, transforms.__name__)
     steps = [
-        name
-        for name, home in homes.items()
-        if home.startswith("genre_assets.features.") and home != series.__name__
+        (user, name)
+        for user in (transforms, series)
+        for name, home in ((n, getattr(s, "__module__", "")) for n, s in vars(user).items())
+        if home.startswith("genre_assets.features.") and home not in own
     ]
     spent: dict[str, float] = defaultdict(float)
     with ExitStack() as patches:
-        for home, name in [
-            (decode, "decode"),
-            *((series, step) for step in steps),
-            (summary, "summarise_series"),
-        ]:
+        for home, name in [(decode, "read_audio"), *steps, (summary, "summarise_series")]:
             timed = _timed(getattr(home, name), name, spent)
             patches.enter_context(patch.object(home, name, timed))
         start = time.process_time()
