@@ -27,8 +27,8 @@ from scipy.sparse import csr_matrix
 
 from genre_assets.audio.samples import Samples, SamplesOnDisk, pieces
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.features.framing import HOP_LENGTH
 
-HOP_LENGTH = 512
 N_CHROMA = 12
 N_OCTAVES = 7
 N_BINS = N_CHROMA * N_OCTAVES

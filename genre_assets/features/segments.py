@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.features.framing import HOP_LENGTH
 
 SEGMENT_S = 10.0
 """Seconds of a segment."""
@@ -24,8 +25,6 @@ SLACK_S = 0.5
 CONTEXT_S = 1.0
 """Seconds around segments that are analysed with them. It takes 0.18 s at 44.1 kHz for the medians
 of the harmonic-percussive separation, half of the longest constant-Q window is 0.26 s."""
-
-HOP_LENGTH = 512
 
 
 @dataclass(frozen=True)

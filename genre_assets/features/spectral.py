@@ -20,7 +20,8 @@ import numpy as np
 from numba import njit
 
 from genre_assets.features.constant_q import N_CHROMA
-from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, N_FFT, Spectrogram
+from genre_assets.features.framing import N_FFT
+from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, Spectrogram
 from genre_assets.features.tuning import ASSUMED_SAMPLE_RATE
 
 N_MEL = 128

@@ -138,7 +138,8 @@ def cut_segments(
     Raises:
         AudioError: If the sound is shorter than a segment.
     """
-    from genre_assets.features.segments import HOP_LENGTH, frames_of_segment, stretches
+    from genre_assets.features.framing import HOP_LENGTH
+    from genre_assets.features.segments import frames_of_segment, stretches
     from genre_assets.features.spectrogram_bands import spectrograms_of
     from genre_assets.features.transforms import transforms_of
 

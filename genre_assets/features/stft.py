@@ -18,9 +18,8 @@ import numpy as np
 from numba import njit
 
 from genre_assets.audio.samples import Samples
+from genre_assets.features.framing import HOP_LENGTH, N_FFT
 
-N_FFT = 2048
-HOP_LENGTH = 512
 N_BINS = 1 + N_FFT // 2
 
 FRAMES_PER_BLOCK = 128

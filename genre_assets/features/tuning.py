@@ -13,7 +13,8 @@ from collections.abc import Iterable
 import numpy as np
 from numba import njit
 
-N_FFT = 2048
+from genre_assets.features.framing import N_FFT
+
 FMIN, FMAX = 150.0, 4000.0
 """Hz between which librosa looks for peaks."""
 

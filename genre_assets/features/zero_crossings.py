@@ -7,7 +7,8 @@ import numpy as np
 from numba import njit
 
 from genre_assets.audio.samples import Samples
-from genre_assets.features.stft import HOP_LENGTH, N_FFT, frame_count
+from genre_assets.features.framing import HOP_LENGTH, N_FFT
+from genre_assets.features.stft import frame_count
 
 SILENCE = np.float32(1e-10)
 """Samples nearer to zero than this count as zero."""

@@ -270,16 +270,24 @@ SUMMARY_FEATURES = Table(
     "The 518 FMA summary features of one track, computed from its audio.",
 )
 
-FEATURE_FAILURES = Table(
+
+def _failures_table(name: str, doc: str) -> Table:
+    return Table(
+        name,
+        _schema(
+            _TRACK_ID,
+            ("sha256", pa.string(), "content address of the audio that was analysed"),
+            ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
+            *_STATUS,
+        ),
+        ("track_id",),
+        "shard",
+        doc,
+    )
+
+
+FEATURE_FAILURES = _failures_table(
     "feature_failures",
-    _schema(
-        _TRACK_ID,
-        ("sha256", pa.string(), "content address of the audio that was analysed"),
-        ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
-        *_STATUS,
-    ),
-    ("track_id",),
-    "shard",
     "One track whose audio is there but whose features could not be computed.",
 )
 
@@ -301,16 +309,8 @@ SPECTROGRAMS = Table(
     "Ten seconds of one track as spectrograms, for neural nets, and where they are kept.",
 )
 
-SPECTROGRAM_FAILURES = Table(
+SPECTROGRAM_FAILURES = _failures_table(
     "spectrogram_failures",
-    _schema(
-        _TRACK_ID,
-        ("sha256", pa.string(), "content address of the audio that was analysed"),
-        ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
-        *_STATUS,
-    ),
-    ("track_id",),
-    "shard",
     "One track whose audio is there but which no spectrograms could be computed of.",
 )
 

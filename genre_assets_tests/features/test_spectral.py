@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from genre_assets.features import spectral
-from genre_assets.features.stft import FRAMES_PER_BLOCK, N_FFT, Spectrogram
+from genre_assets.features.framing import N_FFT
+from genre_assets.features.stft import FRAMES_PER_BLOCK, Spectrogram
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep, tone
 
 SOUNDS = [

@@ -3,7 +3,8 @@ import numpy as np
 import pytest
 
 from genre_assets.features import stft
-from genre_assets.features.stft import FRAMES_PER_BLOCK, HOP_LENGTH, N_BINS, Spectrogram
+from genre_assets.features.framing import HOP_LENGTH
+from genre_assets.features.stft import FRAMES_PER_BLOCK, N_BINS, Spectrogram
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep, tone
 
 BLOCK = FRAMES_PER_BLOCK * HOP_LENGTH
