@@ -46,6 +46,7 @@ import soundfile
 from genre_assets.audio.probe import PROBE_VERSION, probe_shard
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.labels.labelling import label_tracks
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -421,7 +422,7 @@ class MadeUpFeatures:
     def run(self, function, items, limit_s, name=str):
         """Make up the features of every item."""
         for item in items:
-            yield item, np.ones(len(COLUMNS), np.float32)
+            yield item, dict.fromkeys(item.compute, np.ones(len(COLUMNS), np.float32))
 
 
 class Meter:
@@ -559,20 +560,8 @@ def _id3_tags(lake: Lake, store: Store, shard: str) -> None:
 
 
 def _summary_features(lake: Lake, store: Store, shard: str) -> None:
-    with lake.lock(SUMMARY_FEATURES, shard):
-        journals = [lake.journal(table, shard) for table in (SUMMARY_FEATURES, FEATURE_FAILURES)]
-        features, failed = extract_shard(
-            lake.read(AUDIO, [shard]),
-            lake.read(SUMMARY_FEATURES, [shard]),
-            lake.read(FEATURE_FAILURES, [shard]),
-            *journals,
-            MadeUpFeatures(),
-        )
-        assert failed.num_rows == 0
-        lake.write(SUMMARY_FEATURES, features, shard)
-        lake.write(FEATURE_FAILURES, failed, shard)
-        for journal in journals:
-            journal.clear()
+    [made] = extract_shard(lake, shard, [summary_extractor()], MadeUpFeatures())
+    assert made.failures.num_rows == 0
 
 
 def _labels(lake: Lake) -> pa.Table:

@@ -50,6 +50,8 @@ from genre_assets.sources.shards import FMA_SHARDS, FOLDER_SHARDS
 EVERY_MORNING = "41 6 * * *"
 """When the standing checks look again, though nothing was made: after the nightly sweep."""
 
+AssetOfTable = dg.AssetsDefinition | dg.AssetSpec
+
 
 @dataclass(frozen=True)
 class Subject:
@@ -85,12 +87,12 @@ class Check:
     standing: bool = False
 
 
-def checks_of(asset: dg.AssetsDefinition, *checks: Check) -> dg.AssetChecksDefinition:
+def checks_of(asset: AssetOfTable, *checks: Check) -> dg.AssetChecksDefinition:
     """The checks of one asset, as one step; each partition of a run has a result of its own."""
     specs = {
         check.name: dg.AssetCheckSpec(
             check.name,
-            asset=asset,
+            asset=asset.key,
             description=check.description,
             blocking=check.blocking,
             partitions_def=asset.partitions_def,
@@ -131,7 +133,7 @@ def checks_of(asset: dg.AssetsDefinition, *checks: Check) -> dg.AssetChecksDefin
 
 
 def _partitions(
-    context: dg.AssetCheckExecutionContext, asset: dg.AssetsDefinition
+    context: dg.AssetCheckExecutionContext, asset: AssetOfTable
 ) -> Sequence[str | None]:
     if asset.partitions_def is None:
         return [None]
@@ -142,7 +144,9 @@ def _partitions(
 
 
 def _target(
-    context: dg.AssetCheckExecutionContext, asset: dg.AssetsDefinition, partition: str | None
+    context: dg.AssetCheckExecutionContext,
+    asset: AssetOfTable,
+    partition: str | None,
 ) -> Target | None:
     """The materialization that is looked at: the last one."""
     wanted = dg.AssetRecordsFilter(
@@ -335,7 +339,7 @@ asset_checks = [
         ),
     ),
     checks_of(
-        features.summary_features,
+        features.extraction.get_asset_spec(dg.AssetKey(SUMMARY_FEATURES.name)),
         *_sound(_own(SUMMARY_FEATURES, FEATURE_FAILURES)),
         _no_dead_features(SUMMARY_FEATURES),
         Check(
@@ -346,7 +350,7 @@ asset_checks = [
         _few_failures(FEATURE_FAILURES),
     ),
     checks_of(
-        features.spectrograms,
+        features.extraction.get_asset_spec(dg.AssetKey(SPECTROGRAMS.name)),
         *_sound(_own(SPECTROGRAMS, SPECTROGRAM_FAILURES)),
         Check(
             "every_track_cut",

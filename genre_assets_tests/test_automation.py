@@ -129,12 +129,14 @@ class Platform:
     def _stand_in(
         self, name: str, real: dg.AssetsDefinition, code_version: str | None
     ) -> dg.AssetsDefinition:
-        spec = real.get_asset_spec()
+        spec = real.get_asset_spec(dg.AssetKey.from_user_string(name))
         if code_version:
             spec = spec.replace_attributes(code_version=code_version)
 
         @dg.multi_asset(
-            name=real.op.name, specs=[spec], backfill_policy=GRAPH.get(spec.key).backfill_policy
+            name=spec.key.to_python_identifier(),
+            specs=[spec],
+            backfill_policy=GRAPH.get(spec.key).backfill_policy,
         )
         def stand_in(context: dg.AssetExecutionContext):
             self.meanwhile.pop(name, lambda: None)()

@@ -17,13 +17,13 @@ from genre_assets.audio.probe import Probe, probe_shard
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import UserError
-from genre_assets.features import extraction
+from genre_assets.features import summary
 from genre_assets.features.extraction import extract_shard
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake import tables as lake_tables
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
-    FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
     SPECTROGRAMS,
@@ -111,29 +111,18 @@ class Refresh:
         return workers.items
 
     def features(self):
-        workers = Workers(self.answers or {"_extract": made_up_features})
-        journals = [self.lake.journal(t, self.shard) for t in (SUMMARY_FEATURES, FEATURE_FAILURES)]
-        features, failures = extract_shard(
-            self.lake.read(AUDIO, [self.shard]),
-            self.lake.read(SUMMARY_FEATURES, [self.shard]),
-            self.lake.read(FEATURE_FAILURES, [self.shard]),
-            *journals,
-            workers,
-        )
-        self.lake.write(SUMMARY_FEATURES, features, self.shard)
-        self.lake.write(FEATURE_FAILURES, failures, self.shard)
-        for journal in journals:
-            journal.clear()
+        workers = Workers(self.answers or {"analyse": made_up_features})
+        extract_shard(self.lake, self.shard, [summary_extractor()], workers)
         return workers.items
 
     def all(self):
         return self.audio(), self.tags(), self.features()
 
 
-def made_up_features(clip):
-    if "short" in clip.path.name:
-        raise AudioError(Status.TOO_SHORT, f"{clip.path}: too short.")
-    return np.full(518, len(clip.sha256), np.float32)
+def made_up_features(due):
+    if "short" in due.clip.path.name:
+        raise AudioError(Status.TOO_SHORT, f"{due.clip.path}: too short.")
+    return dict.fromkeys(due.compute, np.full(518, len(due.clip.sha256), np.float32))
 
 
 def listed(lake, folder, shard=SHARD):
@@ -244,7 +233,7 @@ def test_a_changed_and_a_deleted_file_are_told_apart(lake, library, refresh):
     [
         (probing, "PROBE_VERSION", {"audio": {"other version": 5}}, {"summary_features": 1}),
         (reading, "READER_VERSION", {"id3_tags": {"other version": 4}}, {}),
-        (extraction, "EXTRACTOR_VERSION", {"summary_features": {"other version": 3}}, {}),
+        (summary, "EXTRACTOR_VERSION", {"summary_features": {"other version": 3}}, {}),
     ],
 )
 def test_another_version_of_the_code_means_its_own_work_and_no_other(
@@ -361,7 +350,7 @@ def test_whatever_happened_a_run_does_what_was_planned_and_no_more_than_at_most(
             patched.setattr(os, "fsync", lambda file: None)
             patched.setattr(probing, "PROBE_VERSION", versions[0])
             patched.setattr(reading, "READER_VERSION", versions[1])
-            patched.setattr(extraction, "EXTRACTOR_VERSION", versions[2])
+            patched.setattr(summary, "EXTRACTOR_VERSION", versions[2])
             refresh = Refresh(lake, answers=answers_of(library))
             lake.write(TRACKS, TRACKS.of_rows([state_row(n, s) for n, s in enumerate(library)]),
                        SHARD)  # fmt: skip

@@ -7,6 +7,7 @@ from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.summary import EXTRACTOR_VERSION
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
@@ -145,14 +146,11 @@ def test_a_failure_in_the_journal_of_a_killed_run_is_asked_for_too(lake):
 
     class Workers:
         def run(self, function, items, limit_s, name):
-            for clip in items:
-                yield clip, np.ones(518, np.float32)
+            for item in items:
+                yield item, {SUMMARY_FEATURES.name: np.ones(518, np.float32)}
 
-    features, failures = extract_shard(
-        lake.read(AUDIO), SUMMARY_FEATURES.empty(), lake.read(FEATURE_FAILURES),
-        lake.journal(SUMMARY_FEATURES, SHARD), journal, Workers(),
-    )  # fmt: skip
-    assert (features.num_rows, failures.num_rows) == (1, 0)
+    [made] = extract_shard(lake, SHARD, [summary_extractor()], Workers())
+    assert (made.features.num_rows, made.failures.num_rows) == (1, 0)
 
 
 def test_asking_for_a_download_adds_a_row_and_changes_none(lake):

@@ -21,6 +21,7 @@ from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_files import relative_path
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.labels.labelling import label_tracks
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -249,18 +250,7 @@ class ALake:
         self.lake.write(AUDIO, files, SHARD)
         tags = read_tags_of_shard(files, self.lake.read(ID3_TAGS, [SHARD]), IdleWorkers())
         self.lake.write(ID3_TAGS, tags, SHARD)
-        journals = [self.lake.journal(t, SHARD) for t in (SUMMARY_FEATURES, FEATURE_FAILURES)]
-        found, failed = extract_shard(
-            files,
-            self.lake.read(SUMMARY_FEATURES, [SHARD]),
-            self.lake.read(FEATURE_FAILURES, [SHARD]),
-            *journals,
-            IdleWorkers(),
-        )
-        self.lake.write(SUMMARY_FEATURES, found, SHARD)
-        self.lake.write(FEATURE_FAILURES, failed, SHARD)
-        for journal in journals:
-            journal.clear()
+        extract_shard(self.lake, SHARD, [summary_extractor()], IdleWorkers())
         self.label()
 
     def take_down(self, kind="track", subject=GONE, reason="Its maker asked.", now=NOW):

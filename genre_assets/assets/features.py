@@ -1,6 +1,7 @@
 """Features: computed from the audio, shard by shard, or published beside the FMA dataset."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 import dagster as dg
 import pyarrow as pa
@@ -9,125 +10,144 @@ from genre_assets.assets.ingest import fma_dataset_catalogue, unpacked_dataset
 from genre_assets.assets.materialization import (
     Account,
     Told,
+    column_schema,
     failures,
     in_one_sentence,
     log_of,
     table_asset,
 )
 from genre_assets.assets.metadata import audio
-from genre_assets.automation import shards, stale, stale_if_made
-from genre_assets.features import spectrograms as spectrogram_extractor
-from genre_assets.features.summary import EXTRACTOR_VERSION, warm_up
+from genre_assets.automation import one_run_for_a_range, shards, stale, stale_if_made
+from genre_assets.features import spectrograms as spectrogram_features
+from genre_assets.features import summary
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
-    FEATURE_FAILURES,
     FMA_FEATURES,
-    SPECTROGRAM_FAILURES,
     SPECTROGRAMS,
     SUMMARY_FEATURES,
     Table,
 )
 from genre_assets.lake.store import Store
-from genre_assets.progress import counted
+from genre_assets.lake.tables import Lake
+from genre_assets.progress import Log, counted
 from genre_assets.rates import record_rate
 from genre_assets.resources import FmaDataset, LakeResource, Workers
+
+if TYPE_CHECKING:
+    from genre_assets.features.extraction import Extracted, Extractor
 
 GROUP = "features"
 
 
-@table_asset(
-    SUMMARY_FEATURES,
-    group_name=GROUP,
-    partitions_def=shards,
-    code_version=str(EXTRACTOR_VERSION),
-    deps=[audio],
+def _spec(
+    table: Table, version: int, condition: dg.AutomationCondition, description: str
+) -> dg.AssetSpec:
+    return dg.AssetSpec(
+        table.name,
+        description=description,
+        group_name=GROUP,
+        partitions_def=shards,
+        code_version=str(version),
+        deps=[audio],
+        automation_condition=condition,
+        metadata=column_schema(table),
+        kinds={"parquet"},
+    )
+
+
+@dg.multi_asset(
+    specs=[
+        _spec(
+            SUMMARY_FEATURES,
+            summary.EXTRACTOR_VERSION,
+            stale,
+            "The 518 FMA summary features of every track whose audio is sound.",
+        ),
+        _spec(
+            SPECTROGRAMS,
+            spectrogram_features.EXTRACTOR_VERSION,
+            stale_if_made,
+            "Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as "
+            "TFRecords. For neural nets, and only made when it is asked for: a clip of 30 s takes "
+            "1.2 MB of disk.",
+        ),
+    ],
+    can_subset=True,
+    backfill_policy=one_run_for_a_range,
     pool="extraction",
-    automation_condition=stale,
 )
-def summary_features(
+def extraction(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-    """The 518 FMA summary features of every track whose audio is sound."""
+    """Summary features, spectrograms, or both from one decoding of each clip."""
     from genre_assets.features.extraction import extract_shard
 
-    with lake.open() as opened, workers.open(warm_up) as pool:
-        told = Told(context)
+    wanted = {key.to_user_string() for key in context.selected_asset_keys}
+    with lake.open() as opened, workers.open(_warm_up(wanted)) as pool:
+        extractors = _extractors(opened, wanted)
+        told = {e.features.name: Told(context, e.features.name) for e in extractors}
         for shard in context.partition_keys:
             account = Account()
-            # Another run of the same shard would take the journals from under this one.
-            with opened.lock(SUMMARY_FEATURES, shard):
-                files = opened.read(AUDIO, [shard])
-                journal = opened.journal(SUMMARY_FEATURES, shard)
-                failure_journal = opened.journal(FEATURE_FAILURES, shard)
-                features, failed = extract_shard(
-                    files,
-                    opened.read(SUMMARY_FEATURES, [shard]),
-                    opened.read(FEATURE_FAILURES, [shard]),
-                    journal,
-                    failure_journal,
-                    pool,
-                    log_of(context, shard),
+            extracted = extract_shard(opened, shard, extractors, pool, log_of(context, shard))
+            tracks = opened.read(AUDIO, [shard], ["track_id"]).num_rows
+            _record_rates(opened, extracted, *pool.work_done())
+            for of in extracted:
+                told[of.name].of(
+                    shard,
+                    account.metadata(
+                        tracks, of.features, failures(of.failures), **_on_disk(opened, of)
+                    ),
+                    opened.version(of.extractor.features, shard),
+                    opened.version(of.extractor.failures, shard),
                 )
-                opened.write(SUMMARY_FEATURES, features, shard)
-                opened.write(FEATURE_FAILURES, failed, shard)
-                journal.clear()
-                failure_journal.clear()
-            record_rate(opened, SUMMARY_FEATURES.name, *pool.work_done())
-            told.of(
-                shard,
-                account.metadata(files.num_rows, features, failures(failed)),
-                opened.version(SUMMARY_FEATURES, shard),
-                opened.version(FEATURE_FAILURES, shard),
-            )
-        yield from told.results()
+        if SPECTROGRAMS.name in wanted:
+            _remove_files(opened, context.log.info)
+        for each in told.values():
+            yield from each.results()
 
 
-@table_asset(
-    SPECTROGRAMS,
-    group_name=GROUP,
-    partitions_def=shards,
-    code_version=str(spectrogram_extractor.EXTRACTOR_VERSION),
-    deps=[audio],
-    pool="extraction",
-    automation_condition=stale_if_made,
-)
-def spectrograms(
-    context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
-) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-    """Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as TFRecords.
+def _warm_up(wanted: set[str]) -> Callable[[], None]:
+    return spectrogram_features.warm_up if SPECTROGRAMS.name in wanted else summary.warm_up
 
-    For neural nets, and only made when it is asked for: a clip of 30 s takes 1.2 MB of disk.
-    """
-    from genre_assets.features.spectrogram_extraction import extract_shard
-    from genre_assets.features.spectrogram_files import bytes_there, remove_unlisted
+
+def _extractors(lake: Lake, wanted: set[str]) -> list["Extractor"]:
+    from genre_assets.features.spectrogram_extraction import spectrogram_extractor
+    from genre_assets.features.summary_extraction import summary_extractor
+
+    # In this order a long clip takes least memory: the transforms of all of it, which only the
+    # summary features ask for, come last.
+    known = [spectrogram_extractor(lake.root), summary_extractor()]
+    return [extractor for extractor in known if extractor.features.name in wanted]
+
+
+def _record_rates(lake: Lake, extracted: "list[Extracted]", clips: int, seconds: float) -> None:
+    # Who makes both has each for a part of the time.
+    analysed = sum(of.analysed for of in extracted)
+    for of in extracted:
+        record_rate(lake, of.name, of.analysed, seconds * of.analysed / max(analysed, 1))
+
+
+def _on_disk(lake: Lake, of: "Extracted") -> dict[str, int]:
+    """What is told of spectrograms beside their rows."""
+    from genre_assets.features.spectrogram_files import bytes_there
+
+    if of.name != SPECTROGRAMS.name:
+        return {}
+    return {
+        "tracks": len(set(of.features["track_id"].to_pylist())),
+        "bytes_on_disk": sum(filter(None, bytes_there(lake, of.features).values())),
+    }
+
+
+def _remove_files(lake: Lake, log: Log) -> None:
+    """Delete files of spectrograms that no row names, or whose tracks had to go."""
+    from genre_assets.features.spectrogram_files import remove_unlisted
     from genre_assets.takedowns.removal import enforce
 
-    with lake.open() as opened, workers.open(spectrogram_extractor.warm_up) as pool:
-        told = Told(context)
-        for shard in context.partition_keys:
-            account = Account()
-            # Another run of the same shard would take the journals from under this one.
-            with opened.lock(SPECTROGRAMS, shard):
-                files = opened.read(AUDIO, [shard])
-                segments, failed = extract_shard(opened, shard, files, pool, log_of(context, shard))
-            record_rate(opened, SPECTROGRAMS.name, *pool.work_done())
-            told.of(
-                shard,
-                account.metadata(
-                    files.num_rows,
-                    segments,
-                    failures(failed),
-                    tracks=len(set(segments["track_id"].to_pylist())),
-                    bytes_on_disk=sum(filter(None, bytes_there(opened, segments).values())),
-                ),
-                opened.version(SPECTROGRAMS, shard),
-                opened.version(SPECTROGRAM_FAILURES, shard),
-            )
-        remove_unlisted(opened)
-        # Nothing downstream does it for a run that began before a take-down.
-        enforce(opened, Store(opened.root), context.log.info)
-        yield from told.results()
+    remove_unlisted(lake)
+    # Nothing downstream does it for a run that began before a take-down.
+    enforce(lake, Store(lake.root), log)
 
 
 def _precomputed_asset(

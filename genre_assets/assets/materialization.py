@@ -75,11 +75,13 @@ class Told:
     What is made of a partition that came out the same as before is not out of date.
 
     Args:
-        context: Of the asset that is made.
+        context: Of the step that makes the asset.
+        asset: Name of the asset, where the step makes several.
     """
 
-    def __init__(self, context: dg.AssetExecutionContext):
+    def __init__(self, context: dg.AssetExecutionContext, asset: str | None = None):
         self._context = context
+        self._key = dg.AssetKey(asset) if asset else context.asset_key
         self._of: dict[str, tuple[dict, str]] = {}
 
     def of(self, partition: str, metadata: dict, *versions: str) -> None:
@@ -90,18 +92,21 @@ class Told:
         """What the asset yields at its end."""
         if len(self._of) == 1:
             ((metadata, version),) = self._of.values()
-            yield dg.MaterializeResult(metadata=metadata, data_version=dg.DataVersion(version))
+            yield dg.MaterializeResult(
+                asset_key=self._key, metadata=metadata, data_version=dg.DataVersion(version)
+            )
             return
         # The one result of a run speaks of all its partitions alike, so each of them is told of
         # once more, by itself, with what the result has on record of code and inputs.
-        yield dg.MaterializeResult()
-        key = self._context.asset_key
-        record = self._context.instance.get_latest_materialization_event(key)
+        yield dg.MaterializeResult(asset_key=self._key)
+        record = self._context.instance.get_latest_materialization_event(self._key)
         assert record and record.asset_materialization
         shared = record.asset_materialization.tags or {}
         for partition, (metadata, version) in self._of.items():
             tags = {**shared, DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
-            yield dg.AssetMaterialization(key, partition=partition, metadata=metadata, tags=tags)
+            yield dg.AssetMaterialization(
+                self._key, partition=partition, metadata=metadata, tags=tags
+            )
 
 
 class Account:

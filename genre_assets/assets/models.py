@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from genre_assets.assets.features import echonest_features, fma_features, summary_features
+from genre_assets.assets.features import echonest_features, fma_features
 from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, Told, in_one_sentence, table_asset
 from genre_assets.assets.metadata import labels
@@ -18,7 +18,7 @@ from genre_assets.automation import (
     stale_task,
     tasks,
 )
-from genre_assets.lake.schemas import LABELS, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.schemas import LABELS, SUMMARY_FEATURES, TASK_MEMBERS, TASK_NOTES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS, ModelSpec
 from genre_assets.models.tasks import FEATURE_TABLES, TaskError, load_tasks
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 GROUP = "models"
 
 
-def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetDep:
+def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec | str) -> dg.AssetDep:
     """A dependency of a task on all shards of an asset."""
     return dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
 
@@ -45,7 +45,7 @@ def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec) -> dg.AssetDep:
     deps=[
         labels,
         every_shard_of(tracks),
-        every_shard_of(summary_features),
+        every_shard_of(SUMMARY_FEATURES.name),
         fma_features,
         echonest_features,
     ],

@@ -104,7 +104,7 @@ class WorkerPool:
                 room = IN_FLIGHT_PER_WORKER * self._workers - len(running)
                 for item, again in islice(_both(retried, waiting), room):
                     future = self._started().schedule(
-                        _outcome, (function, item, name(item)), timeout=limit_s
+                        outcome, (function, item, name(item)), timeout=limit_s
                     )
                     running[future] = item, again
                 if not running:
@@ -141,6 +141,24 @@ class WorkerPool:
                 context=_OneThreadContext(),  # pyright: ignore[reportArgumentType]
             )
         return self._pool
+
+
+def outcome(function: Callable[[Item], Result], item: Item, name: str) -> Result | AudioError:
+    """The result of a function, or what became of it, as a value.
+
+    An exception that cannot be unpickled would break the pool.
+
+    Args:
+        function: A function of the item.
+        item: The item.
+        name: Names the item in the sentence that says what became of it.
+    """
+    try:
+        return function(item)
+    except AudioError as error:
+        return AudioError(error.status, error.reason)
+    except Exception as error:
+        return _unforeseen(name, error)
 
 
 def _both(retried: list[Item], waiting: Iterator[Item]) -> Iterator[tuple[Item, bool]]:
@@ -220,13 +238,3 @@ def _end_with_parent() -> None:
     if parent is not None:
         parent.join()
         os._exit(1)
-
-
-def _outcome(function: Callable[[Item], Result], item: Item, name: str) -> Result | AudioError:
-    # Errors travel as values: an exception that cannot be unpickled would break the pool.
-    try:
-        return function(item)
-    except AudioError as error:
-        return AudioError(error.status, error.reason)
-    except Exception as error:
-        return _unforeseen(name, error)

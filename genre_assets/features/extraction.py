@@ -1,57 +1,425 @@
-"""Summary features of the tracks of a shard, computed where they are not known yet.
+"""Features of the tracks of a shard, computed where they are not known yet.
 
-Light: importing this module imports nothing heavier than Arrow and NumPy; the workers import
-librosa.
+A track's features are known by the SHA-256 of its file and the version of their extractor, so only
+what is new is computed, the same bytes once however many tracks hold them, and a run that was
+killed goes on from its journals. A clip is decoded once for all features that are due of it. What
+was under way when a run was killed comes last: a clip that takes a run down with it keeps no other
+one from being analysed.
+
+Light: importing this module imports nothing heavier than Arrow; the workers import librosa.
 """
 
-import numpy as np
-import pyarrow as pa
+import contextlib
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Generic, TypeVar
 
-from genre_assets.audio.workers import WorkerPool
-from genre_assets.features import incremental
-from genre_assets.features.incremental import Clip, Extractor
-from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, extract
-from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
-from genre_assets.lake.tables import Journal
-from genre_assets.progress import Log, silent
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
+from genre_assets.audio.workers import WorkerPool, outcome
+from genre_assets.due import Need, first_that_holds, is_due, with_journal
+from genre_assets.lake.schemas import AUDIO, Table
+from genre_assets.lake.tables import Batches, Lake
+from genre_assets.progress import Log, Progress, silent
+
+if TYPE_CHECKING:
+    from genre_assets.features.transforms import Transforms
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
+
+Result = TypeVar("Result")
+
+LIMIT_S = 60.0
+LIMIT_PER_AUDIO_SECOND = 0.5
+"""A worker is ended after 60 s and half the duration of the longest clip, some sixty times what
+a slow machine needs."""
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The file of a track, as far as the extractor needs it.
+
+    Attributes:
+        track_id: The track, or the first of those that hold the same bytes.
+        sha256: Content address of the file.
+        path: Where the file lies.
+        duration_s: Seconds of audio in the file.
+        bytes: Size of the file when it was probed.
+        mtime_ns: Modification time of the file when it was probed.
+    """
+
+    track_id: str
+    sha256: str
+    path: Path
+    duration_s: float
+    bytes: int | None
+    mtime_ns: int | None
+
+    def is_as_probed(self) -> bool:
+        """Whether the file is still the one that the probe took the SHA-256 of."""
+        try:
+            found = self.path.stat()
+        except OSError:
+            return False
+        return (found.st_size, found.st_mtime_ns) == (self.bytes, self.mtime_ns)
+
+    def refuse_if_changed(self) -> None:
+        """Refuse a file that is there but is not the one that was probed any more.
+
+        Raises:
+            AudioError: If it is so.
+        """
+        if self.path.exists() and not self.is_as_probed():
+            raise AudioError(
+                Status.FAILED,
+                f"{self.path} changed after it was probed: refresh the audio first.",
+            )
+
+
+def all_rows(lake: Lake, rows: pa.Table) -> pa.Table:
+    """Rows of features as they are."""
+    return rows
+
+
+@dataclass(frozen=True)
+class Extractor(Generic[Result]):
+    """One kind of features: how they are computed and where they are kept.
+
+    Attributes:
+        features: Their table: a row a track, or several that its key tells apart.
+        failures: The table of the tracks that they could not be computed of.
+        version: Features and failures of another version are computed anew.
+        compute: Computes those of a clip, in a worker: it and its result must pickle.
+        rows: Makes rows of ``features`` from clips and their results.
+        intact: Of rows of ``features`` those whose files, if they have any, are there and whole.
+    """
+
+    features: Table
+    failures: Table
+    version: int
+    compute: "Callable[[Clip, Transforms], Result]"
+    rows: Callable[[list[tuple[Clip, Result]]], pa.Table]
+    intact: Callable[[Lake, pa.Table], pa.Table] = all_rows
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """Features of a shard that are up to date with its audio.
+
+    Attributes:
+        extractor: What computed them.
+        features: Their rows, sorted by ``track_id``.
+        failures: Rows of the tracks that they could not be computed of, likewise.
+        analysed: Contents that they were computed of, or that failed, just now.
+    """
+
+    extractor: Extractor
+    features: pa.Table
+    failures: pa.Table
+    analysed: int
+
+    @property
+    def name(self) -> str:
+        """Name of their table."""
+        return self.extractor.features.name
+
+
+@dataclass(frozen=True)
+class DueClip:
+    """A clip and what computes the features that are due of it, by the name of their table."""
+
+    clip: Clip
+    compute: "dict[str, Callable[[Clip, Transforms], object]]"
 
 
 def extract_shard(
-    audio: pa.Table,
-    previous: pa.Table,
-    previous_failures: pa.Table,
-    journal: Journal,
-    failure_journal: Journal,
+    lake: Lake,
+    shard: str,
+    extractors: Sequence[Extractor],
     workers: WorkerPool,
     log: Log = silent,
-) -> tuple[pa.Table, pa.Table]:
-    """Bring ``summary_features`` and ``feature_failures`` of a shard up to date with its audio.
+) -> list[Extracted]:
+    """Bring features of a shard up to date with its audio, and write them to the lake.
 
-    As :func:`genre_assets.features.incremental.extract_shard` does it, with workers warmed up by
-    :func:`~genre_assets.features.summary.warm_up`.
+    Features and failures that are known by (sha256, extractor version) are taken over, the others
+    are computed; so are failures that another try may mend, such as a worker that died. Tracks
+    whose audio is not ok, or not there any more, have neither; every other track stands either
+    among the features or among the failures of each extractor.
+
+    Args:
+        lake: The lake.
+        shard: The shard.
+        extractors: What is computed; those who name the same ones do so in the same order, for
+            another run of the shard is waited for, table by table.
+        workers: The processes that compute.
+        log: Takes lines about the progress.
+
+    Returns:
+        What came of each extractor, in their order.
     """
-    extractor = Extractor(
-        SUMMARY_FEATURES, FEATURE_FAILURES, EXTRACTOR_VERSION, _extract, _feature_rows
+    with contextlib.ExitStack() as locks:
+        for extractor in extractors:
+            # Another run of the same shard would take the journals from under this one.
+            locks.enter_context(lake.lock(extractor.features, shard))
+        audio = lake.read(AUDIO, [shard])
+        parts = [_Part(lake, shard, extractor) for extractor in extractors]
+        _extract_into_journals(parts, audio, workers, log)
+        return [part.written(audio) for part in parts]
+
+
+class _Part:
+    """The features of one extractor in a shard: as they stood, and what is computed of them."""
+
+    def __init__(self, lake: Lake, shard: str, extractor: Extractor):
+        self.extractor = extractor
+        self.analysed = 0
+        self._lake, self._shard = lake, shard
+        self._previous = extractor.intact(lake, lake.read(extractor.features, [shard]))
+        self._previous_failures = lake.read(extractor.failures, [shard])
+        self._journal = lake.journal(extractor.features, shard)
+        self._failure_journal = lake.journal(extractor.failures, shard)
+
+    @property
+    def name(self) -> str:
+        return self.extractor.features.name
+
+    def due(self, audio: pa.Table) -> dict[str, Clip]:
+        """A clip of each content that is due, by its SHA-256."""
+        features, failures = self._known()
+        due = audio.filter(is_due(needs(self.extractor.version, audio, features, failures)))
+        return _one_of_each_content(_usable_clips(due))
+
+    def begun(self) -> Counter[str]:
+        """How often work on each content was begun by runs that were killed."""
+        return self._journal.begun()
+
+    def begin(self, clip: Clip) -> None:
+        self._journal.begin(clip.sha256)
+
+    def keep(self, outcomes: list[tuple[Clip, object]]) -> None:
+        """Take results and failures into the journals."""
+        failed = [(clip, error) for clip, error in outcomes if isinstance(error, AudioError)]
+        results = [(clip, found) for clip, found in outcomes if not isinstance(found, AudioError)]
+        if results:
+            self._journal.append(self.extractor.rows(results))
+        rows = [_failure_row(self.extractor, c, str(e.status), e.reason) for c, e in failed]
+        self._failure_journal.append(self.extractor.failures.of_rows(rows))
+        self.analysed += len(outcomes)
+
+    def written(self, audio: pa.Table) -> Extracted:
+        """What came of it; it stands in the tables from now on, and the journals are empty."""
+        features, failures = self._known()
+        version = self.extractor.version
+        rows, failed = _rows_of(
+            self.extractor,
+            _usable_clips(audio),
+            _current(features, version),
+            _failures_by_content(_current(failures, version)),
+        )
+        self._lake.write(self.extractor.features, rows, self._shard)
+        self._lake.write(self.extractor.failures, failed, self._shard)
+        self._journal.clear()
+        self._failure_journal.clear()
+        return Extracted(self.extractor, rows, failed, self.analysed)
+
+    def _known(self) -> tuple[pa.Table, pa.Table]:
+        return (
+            with_journal(self._previous, self._journal),
+            with_journal(self._previous_failures, self._failure_journal),
+        )
+
+
+def needs(version: int, audio: pa.Table, features: pa.Table, failures: pa.Table) -> pa.ChunkedArray:
+    """Say what the features of each track need.
+
+    Args:
+        version: Version of the extractor.
+        audio: Rows of ``audio``; id, SHA-256 and status are read.
+        features: Rows of the features as they stand, with those of the journal; id, SHA-256 and
+            version are read.
+        failures: Rows of the failures likewise; the status is read, too.
+
+    Returns:
+        For each track a :class:`~genre_assets.due.Need`; the same bytes are analysed once.
+    """
+    content = audio["sha256"]
+    met = _failures_by_content(_current(failures, version))
+    settled = [sha256 for sha256, row in met.items() if row["status"] not in WORTH_ANOTHER_TRY]
+    asked = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
+    of_track = [*features["track_id"].chunks, *failures["track_id"].chunks]
+    of_content = [*features["sha256"].chunks, *failures["sha256"].chunks]
+    return first_that_holds(
+        (Need.NOTHING, pc.not_equal(audio["status"], Status.OK)),
+        (Need.NOTHING, _in(content, _current(features, version)["sha256"].chunks)),
+        (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
+        (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
+        (Need.ASKED, _in(content, asked.chunks)),
+        (Need.VERSION, _in(content, of_content)),
+        (Need.CHANGED, _in(audio["track_id"], of_track)),
+        otherwise=Need.NEW,
     )
-    return incremental.extract_shard(
-        extractor, audio, previous, previous_failures, journal, failure_journal, workers, log
+
+
+def _in(values: pa.ChunkedArray, chunks: list[pa.Array]) -> pa.ChunkedArray:
+    wanted = pa.chunked_array(chunks, pa.string()).combine_chunks()
+    return pc.is_in(values, value_set=wanted)
+
+
+def _usable_clips(audio: pa.Table) -> list[Clip]:
+    return [
+        Clip(
+            row["track_id"],
+            row["sha256"],
+            Path(row["path"]),
+            row["duration_s"] or 0.0,
+            row["bytes"],
+            row["mtime_ns"],
+        )
+        for row in sorted(audio.to_pylist(), key=lambda row: row["track_id"])
+        if row["status"] == Status.OK
+    ]
+
+
+def _current(rows: pa.Table, version: int) -> pa.Table:
+    return rows.filter(pc.field("extractor_version") == version)
+
+
+def _failures_by_content(failures: pa.Table) -> dict[str, dict]:
+    # Oldest first, so that what a later try met is what remains.
+    return {row["sha256"]: row for row in failures.to_pylist()}
+
+
+def _one_of_each_content(clips: list[Clip]) -> dict[str, Clip]:
+    # The file of a track that is gone may be, too, while a copy of it is still there.
+    clips = sorted(clips, key=lambda c: (not c.is_as_probed(), c.track_id), reverse=True)
+    return {clip.sha256: clip for clip in clips}
+
+
+def _extract_into_journals(
+    parts: list[_Part], audio: pa.Table, workers: WorkerPool, log: Log
+) -> None:
+    due = _due_clips(parts, audio)
+    if not due:
+        return
+    longest_s = max(item.clip.duration_s for item in due)
+    progress = Progress("clips analysed", len(due), log)
+    results = workers.run(
+        analyse,
+        _noted(due, parts),
+        limit_s=LIMIT_S + LIMIT_PER_AUDIO_SECOND * longest_s,
+        name=lambda item: str(item.clip.path),
+    )
+
+    def keep(finished: list[tuple[Clip, Mapping[str, object]]]) -> None:
+        for part in parts:
+            part.keep([(clip, of[part.name]) for clip, of in finished if part.name in of])
+
+    finished = Batches(keep)
+    with contextlib.closing(finished), contextlib.closing(results):
+        for item, found in results:
+            # A clip that the worker died of, say, has none of its features.
+            if isinstance(found, AudioError):
+                found = dict.fromkeys(item.compute, found)
+            finished.add((item.clip, found))
+            progress.count(failed=any(isinstance(each, AudioError) for each in found.values()))
+
+
+def _due_clips(parts: list[_Part], audio: pa.Table) -> list[DueClip]:
+    """What is due of each content, in the order of work."""
+    due = {part.name: part.due(audio) for part in parts}
+    clips = {sha256: clip for of_part in due.values() for sha256, clip in of_part.items()}
+    begun = sum((part.begun() for part in parts), Counter())
+    return [
+        DueClip(
+            clip,
+            {p.name: p.extractor.compute for p in parts if clip.sha256 in due[p.name]},
+        )
+        for clip in sorted(clips.values(), key=lambda c: (begun[c.sha256], c.track_id))
+    ]
+
+
+def _noted(due: list[DueClip], parts: list[_Part]) -> Iterator[DueClip]:
+    for item in due:
+        for part in parts:
+            if part.name in item.compute:
+                part.begin(item.clip)
+        yield item
+
+
+def analyse(due: DueClip) -> dict[str, object]:
+    """Compute what is due of a clip, from one decoding and one of each transform.
+
+    Runs in a worker.
+
+    Returns:
+        By the names of the tables the results, or an AudioError where features are not defined.
+
+    Raises:
+        AudioError: If the file is not what was probed, or cannot be decoded.
+    """
+    from genre_assets.audio.decode import decoded
+    from genre_assets.features.transforms import Transforms
+
+    due.clip.refuse_if_changed()
+    with decoded(due.clip.path) as (samples, sample_rate):
+        transforms = Transforms(samples, sample_rate)
+        return {
+            name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
+            for name, compute in due.compute.items()
+        }
+
+
+def _computed(
+    compute: "Callable[[Clip, Transforms], Result]", clip: Clip, transforms: "Transforms"
+) -> Result:
+    try:
+        return compute(clip, transforms)
+    except AudioError as error:
+        raise AudioError(error.status, f"{clip.path}: {error.reason}") from error
+
+
+def _failure_row(extractor: Extractor, clip: Clip, status: str, reason: str) -> dict:
+    return {
+        "track_id": clip.track_id,
+        "sha256": clip.sha256,
+        "extractor_version": extractor.version,
+        "status": str(status),
+        "reason": reason,
+    }
+
+
+def _rows_of(
+    extractor: Extractor, clips: list[Clip], features: pa.Table, failures: dict[str, dict]
+) -> tuple[pa.Table, pa.Table]:
+    places = _places_by_content(extractor.features, features)
+    taken = [(clip.track_id, place) for clip in clips for place in places.get(clip.sha256, ())]
+    rows = features.take(pa.array([place for _, place in taken], pa.int64()))
+    track_ids = pa.array([track_id for track_id, _ in taken], pa.string())
+    failed = [
+        _failure_row(
+            extractor, clip, failures[clip.sha256]["status"], failures[clip.sha256]["reason"]
+        )
+        for clip in clips
+        if clip.sha256 not in places
+    ]
+    return (
+        rows.set_column(0, extractor.features.schema.field("track_id"), track_ids),
+        extractor.failures.of_rows(failed),
     )
 
 
-def _extract(clip: Clip) -> np.ndarray:
-    clip.refuse_if_changed()
-    return extract(clip.path)
-
-
-def _feature_rows(features: list[tuple[Clip, np.ndarray]]) -> pa.Table:
-    values = np.stack([value for _, value in features])
-    return pa.table(
-        {
-            "track_id": [clip.track_id for clip, _ in features],
-            "sha256": [clip.sha256 for clip, _ in features],
-            "extractor_version": [EXTRACTOR_VERSION] * len(features),
-            "feature_source": [FEATURE_SOURCE] * len(features),
-            **dict(zip(COLUMNS, values.T, strict=True)),
-        },
-        schema=SUMMARY_FEATURES.schema,
-    )
+def _places_by_content(table: Table, features: pa.Table) -> dict[str, list[int]]:
+    """Where the rows of each content stand; of those that a journal holds twice the last ones."""
+    within_a_track = [name for name in table.key if name != "track_id"]
+    keys = zip(*(features[name].to_pylist() for name in ("sha256", *within_a_track)), strict=True)
+    last = {key: place for place, key in enumerate(keys)}
+    places = defaultdict(list)
+    for (sha256, *_), place in last.items():
+        places[sha256].append(place)
+    return places

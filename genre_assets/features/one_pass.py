@@ -1,8 +1,7 @@
 """All features of a file from one decoding and one of each transform.
 
-The assets ``summary_features`` and ``spectrograms`` are made apart, for either may be wanted or
-out of date without the other; whoever wants both of a file has them here at little more than half
-the time.
+A run of the assets ``summary_features`` and ``spectrograms`` does the same, shard by shard; here
+it is for one file, without a lake.
 
 Light: librosa and the decoders are only imported when features are computed.
 """
@@ -24,20 +23,18 @@ def extract(path: Path | str) -> tuple[np.ndarray, list[Segment]]:
 
     Returns:
         What :func:`genre_assets.features.summary.extract` returns, and the segments of
-        :func:`genre_assets.features.spectrograms.extract`, those of a long track from all of it.
+        :func:`genre_assets.features.spectrograms.extract`.
 
     Raises:
         AudioError: If the file cannot be decoded, or a feature is not defined.
     """
     from genre_assets.audio.decode import decoded
-    from genre_assets.features.transforms import transforms_of
+    from genre_assets.features.transforms import Transforms
 
     spectrograms.warm_up()
     with decoded(path) as (samples, sample_rate):
+        transforms = Transforms(samples, sample_rate)
         try:
-            summary.refuse_undefined(samples, sample_rate)
-            transforms = transforms_of(samples, sample_rate)
-            values = summary.summarise_transforms(transforms)
-            return values, spectrograms.cut_segments(samples, sample_rate, transforms)
+            return summary.summarise_transforms(transforms), spectrograms.cut_segments(transforms)
         except AudioError as error:
             raise AudioError(error.status, f"{path}: {error.reason}") from error

@@ -27,8 +27,9 @@ def all_series(transforms: Transforms) -> dict[str, np.ndarray]:
         For each name in :data:`genre_assets.lake.feature_columns.SERIES_SIZES` an array of shape
         (rows, frames), a frame every 512 samples.
     """
+    _, tuning = transforms.tunings
     of_spectrogram = spectral_series(transforms.spectrogram, transforms.sample_rate)
-    of_pitch_classes = chroma_stft(transforms.spectrogram, transforms.assumed_tuning)
+    of_pitch_classes = chroma_stft(transforms.spectrogram, tuning)
     # After the spectrogram's series: of a long clip, the memory of either is the other's as well.
     chroma_cqt, chroma_cens = constant_q_chroma(transforms.constant_q)
     return {

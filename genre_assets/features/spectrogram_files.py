@@ -19,7 +19,8 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genre_assets.features.spectrograms import EXTRACTOR_VERSION, Segment
+from genre_assets.features import spectrograms
+from genre_assets.features.spectrograms import Segment
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.tables import SUPERSEDED_FILES_STAY_S, Lake
 
@@ -28,7 +29,7 @@ FOLDER = "tfrecords"
 
 def relative_path(sha256: str) -> str:
     """Where the spectrograms of a content lie, relative to the lake."""
-    return f"{FOLDER}/spectrograms-{EXTRACTOR_VERSION}/{sha256[:2]}/{sha256}.tfrecord"
+    return f"{FOLDER}/spectrograms-{spectrograms.EXTRACTOR_VERSION}/{sha256[:2]}/{sha256}.tfrecord"
 
 
 def write_segments(lake_root: Path, sha256: str, segments: list[Segment]) -> int:

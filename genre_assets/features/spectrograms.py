@@ -30,16 +30,12 @@ from genre_assets.audio.status import AudioError
 if TYPE_CHECKING:
     from genre_assets.features.transforms import Transforms
 
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 """Raised whenever the values change: spectrograms of an older version are computed anew. It is
 another one than that of the summary features, which stay."""
 
 BANDS = {"log_mel": 128, "mfcc": 20, "constant_q": 84, "energies": 2}
 """What is kept of a segment, and how many values a frame it has."""
-
-LISTENED_S = 600.0
-"""Seconds from the beginning of a track that segments are taken from. However long a file is, a
-worker takes 0.5 GB at 44.1 kHz and 0.8 GB at 96 kHz."""
 
 
 @dataclass(frozen=True)
@@ -76,20 +72,20 @@ def extract(path: Path | str) -> tuple[list[Segment], int]:
             shorter than a segment, silent, or has too low a sample rate or samples that are not
             finite numbers.
     """
-    from genre_assets.audio.decode import read_audio
+    from genre_assets.audio.decode import decoded
 
-    audio = read_audio(Path(path), seconds=LISTENED_S)
-    try:
-        return segments_of(audio.samples, audio.sample_rate), audio.sample_rate
-    except AudioError as error:
-        raise AudioError(error.status, f"{path}: {error.reason}") from error
+    with decoded(path) as (samples, sample_rate):
+        try:
+            return segments_of(samples, sample_rate), sample_rate
+        except AudioError as error:
+            raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
 def segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
-    """Compute the spectrograms of samples in memory.
+    """Compute the spectrograms of samples.
 
     Args:
-        samples: Shape (samples,), mono, float32.
+        samples: Mono, float32, in memory or on disk.
         sample_rate: Samples a second.
 
     Returns:
@@ -116,41 +112,41 @@ def warm_up() -> None:
 
 
 def _segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
-    from genre_assets.features.constant_q import refuse_low_sample_rate
-    from genre_assets.features.summary import refuse_undefined
+    from genre_assets.features.transforms import Transforms
 
-    refuse_undefined(samples, sample_rate)
-    refuse_low_sample_rate(sample_rate)
-    return cut_segments(samples, sample_rate)
+    return cut_segments(Transforms(samples, sample_rate))
 
 
-def cut_segments(
-    samples: Samples, sample_rate: int, transforms: "Transforms | None" = None
-) -> list[Segment]:
-    """Compute the spectrograms of the segments of samples that were held good.
+def cut_segments(transforms: "Transforms") -> list[Segment]:
+    """Compute the spectrograms of the segments of a clip.
 
     Args:
-        samples: As in :func:`segments_of`.
-        sample_rate: Samples a second.
-        transforms: The transforms of all samples where they are there already; used where the
-            segments lie so near to each other that all of the sound is looked at.
+        transforms: Those of the clip; used where its segments lie so near to each other that all
+            of the sound is looked at. Else only what surrounds the segments is transformed.
+
+    Returns:
+        As :func:`segments_of`.
 
     Raises:
-        AudioError: If the sound is shorter than a segment.
+        AudioError: As :func:`segments_of`.
     """
+    from genre_assets.features.constant_q import refuse_low_sample_rate
     from genre_assets.features.framing import HOP_LENGTH
     from genre_assets.features.segments import frames_of_segment, stretches
     from genre_assets.features.spectrogram_bands import spectrograms_of
-    from genre_assets.features.transforms import transforms_of
+    from genre_assets.features.summary import refuse_undefined
+    from genre_assets.features.transforms import Transforms
 
+    samples, sample_rate = transforms.samples, transforms.sample_rate
+    refuse_undefined(samples, sample_rate)
+    refuse_low_sample_rate(sample_rate)
     wanted = frames_of_segment(sample_rate)
     segments = []
     for stretch in stretches(len(samples), sample_rate):
-        if transforms and stretch.last - stretch.first == transforms.spectrogram.frames:
-            whole = transforms
-        else:
+        whole = transforms
+        if stretch.last - stretch.first < 1 + len(samples) // HOP_LENGTH:
             part = samples[stretch.first * HOP_LENGTH : stretch.last * HOP_LENGTH]
-            whole = transforms_of(part, sample_rate)
+            whole = Transforms(part, sample_rate)
         spectrograms = spectrograms_of(whole)
         for first in stretch.segments:
             frames = slice(first - stretch.first, first - stretch.first + wanted)

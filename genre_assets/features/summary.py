@@ -71,7 +71,7 @@ def extract(path: Path | str) -> np.ndarray:
             raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
-def summarise(samples: Samples, sample_rate: float) -> np.ndarray:
+def summarise(samples: Samples, sample_rate: int) -> np.ndarray:
     """Compute the 518 summary features of samples.
 
     Args:
@@ -106,27 +106,27 @@ def compilation_lock() -> FileLock:
     return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
 
 
-def _summarise(samples: Samples, sample_rate: float) -> np.ndarray:
-    from genre_assets.features.transforms import transforms_of
+def _summarise(samples: Samples, sample_rate: int) -> np.ndarray:
+    from genre_assets.features.transforms import Transforms
 
-    refuse_undefined(samples, sample_rate)
-    return summarise_transforms(transforms_of(samples, sample_rate))
+    return summarise_transforms(Transforms(samples, sample_rate))
 
 
 def summarise_transforms(transforms: "Transforms") -> np.ndarray:
-    """Compute the 518 summary features of a clip of which the transforms are there.
+    """Compute the 518 summary features of a clip from its transforms.
 
     Args:
-        transforms: Those of samples that :func:`refuse_undefined` held good.
+        transforms: Its transforms.
 
     Returns:
         As :func:`summarise`.
 
     Raises:
-        AudioError: If a feature is not defined.
+        AudioError: As :func:`summarise`.
     """
     from genre_assets.features.series import all_series
 
+    refuse_undefined(transforms.samples, transforms.sample_rate)
     values = summarise_series(all_series(transforms))
     undefined = np.flatnonzero(~np.isfinite(values))
     if undefined.size:

@@ -16,41 +16,32 @@ from genre_assets.features.tuning import tunings
 
 @dataclass(frozen=True)
 class Transforms:
-    """The transforms of a clip.
+    """The transforms of a clip, each computed when it is first asked for.
 
     Attributes:
-        samples: Its samples.
+        samples: Its samples, mono float32; for any of the transforms finite and not all zero.
         sample_rate: Samples a second.
-        spectrogram: Magnitudes of its short-time Fourier transform.
-        tuning: Its tuning as the constant-Q transform takes it.
-        assumed_tuning: Its tuning as ``chroma_stft`` takes it, see :mod:`.tuning`.
     """
 
     samples: Samples
-    sample_rate: float
-    spectrogram: Spectrogram
-    tuning: float
-    assumed_tuning: float
+    sample_rate: int
+
+    @cached_property
+    def spectrogram(self) -> Spectrogram:
+        """Magnitudes of its short-time Fourier transform."""
+        return Spectrogram(self.samples)
+
+    @cached_property
+    def tunings(self) -> tuple[float, float]:
+        """Its tuning as the constant-Q transform and as ``chroma_stft`` take it: :mod:`.tuning`."""
+        return tunings(self.spectrogram, self.sample_rate)
 
     @cached_property
     def constant_q(self) -> np.ndarray:
-        """Magnitudes of its constant-Q transform, shape (84, frames), float32.
-
-        Computed when they are asked for: those of two hours take 200 MB.
+        """Magnitudes of its constant-Q transform, shape (84, frames), float32: 200 MB of two hours.
 
         Raises:
             AudioError: If the sample rate is too low for seven octaves from C1.
         """
-        return constant_q_magnitude(self.samples, self.sample_rate, self.tuning)
-
-
-def transforms_of(samples: Samples, sample_rate: float) -> Transforms:
-    """Transform a clip.
-
-    Args:
-        samples: Mono float32 samples, finite and not all zero.
-        sample_rate: Samples a second.
-    """
-    spectrogram = Spectrogram(samples)
-    tuning, assumed_tuning = tunings(spectrogram, sample_rate)
-    return Transforms(samples, sample_rate, spectrogram, tuning, assumed_tuning)
+        tuning, _ = self.tunings
+        return constant_q_magnitude(self.samples, self.sample_rate, tuning)

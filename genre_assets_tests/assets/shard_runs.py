@@ -123,15 +123,15 @@ def probe(path):
     return probe(path)
 
 
-def analyse(clip):
+def analyse(due):
     """What the workers do with a clip, noted before it is done."""
-    _begin(clip.sha256)
+    _begin(due.clip.sha256)
     if os.environ["REALLY"]:
-        from genre_assets.features.summary import extract
+        from genre_assets.features.extraction import analyse
 
-        return extract(clip.path)
+        return analyse(due)
     time.sleep(float(os.environ["CLIP_S"]))
-    return made_up(clip.sha256)
+    return dict.fromkeys(due.compute, made_up(due.clip.sha256))
 
 
 def _begin(item):
@@ -221,28 +221,29 @@ def _materialise(request):
 
     import dagster as dg
 
-    from genre_assets.assets.features import summary_features
+    from genre_assets.assets.features import extraction
     from genre_assets.assets.metadata import audio, id3_tags
     from genre_assets.audio import probe as probing
-    from genre_assets.features import extraction
+    from genre_assets.features import extraction as features
     from genre_assets.lake import tables
     from genre_assets.resources import resources_from
     from genre_assets.settings import read_settings
 
-    extraction._extract = analyse
+    features.analyse = analyse
     probing.probe = probe
     tables.JOURNAL_EVERY_S = request["every_s"]
     if not os.environ["REALLY"]:
-        import genre_assets.assets.features as module
+        from genre_assets.features import summary
 
-        module.warm_up = None
+        summary.warm_up = None
     if request["dies_at"] is not None:
         _die_at(tables, request["dies_at"])
-    known = {"audio": audio, "id3_tags": id3_tags, "summary_features": summary_features}
+    known = {"audio": audio, "id3_tags": id3_tags, "summary_features": extraction}
     settings = read_settings({"GENRE_ASSETS_DATA": request["root"], "GENRE_ASSETS_WORKERS": "1"})
     first, last = request["range"]
     result = dg.materialize(
         [known[name] for name in request["assets"]],
+        selection=dg.AssetSelection.assets(*request["assets"]),
         resources=resources_from(settings),
         tags={
             "dagster/asset_partition_range_start": first,

@@ -12,7 +12,7 @@ import dagster as dg
 import psutil
 import pytest
 
-from genre_assets.assets.features import summary_features
+from genre_assets.assets.features import extraction
 from genre_assets.assets.ingest import fetches, fma_site_catalogue
 from genre_assets.assets.metadata import audio, id3_tags
 from genre_assets.demo.corpus import write_corpus
@@ -115,8 +115,8 @@ class Scrape:
         """Bring shards up to date, from downloads to features."""
         for shard in sorted(shards):
             done = dg.materialize(
-                [fetches, audio, id3_tags, summary_features],
-                selection=[fetches, audio, id3_tags, summary_features],
+                [fetches, audio, id3_tags, extraction],
+                selection=[fetches, audio, id3_tags, "summary_features"],
                 resources=self._resources,
                 partition_key=shard,
             )

@@ -12,6 +12,7 @@ from genre_assets.lake.schemas import TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.resources import LakeResource, MusicFolder, Workers
 
+FEATURES = ["summary_features", "spectrograms"]
 KEYS = [dg.AssetKey(name) for name in ("audio", "id3_tags")]
 
 
@@ -98,8 +99,13 @@ def test_each_shard_of_a_range_has_the_version_of_its_own_rows(platform):
     assert sum(rows) == 6
     assert platform.stale() == {}
 
-    platform.make("audio", "id3_tags", shards=shards)
+    # One step makes both kinds of features, and tells of each kind and shard by itself.
+    platform.make("audio", "id3_tags", *FEATURES, shards=shards)
     assert platform.versions() == first
+    for name in FEATURES:
+        made = [platform.last(dg.AssetKey(name), shard) for shard in shards]
+        assert len({each.tags["dagster/data_version"] for each in made}) == len(shards)
+        assert sum(each.metadata["failed"].value for each in made) == 5
     assert platform.stale() == {}
 
     # A second try may mend a shard though its tracks are the same, and that is a change, too.

@@ -1,14 +1,25 @@
+import errno
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
 
+from genre_assets.audio import decode
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.features import extraction
-from genre_assets.features.extraction import Clip, extract_shard
+from genre_assets.features import spectrograms, summary
+from genre_assets.features.extraction import Clip, DueClip, analyse, extract_shard
+from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, warm_up
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake import tables
-from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, SUMMARY_FEATURES
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    SPECTROGRAM_FAILURES,
+    SUMMARY_FEATURES,
+)
 from genre_assets.lake.tables import Lake
 from genre_assets_tests.features.signals import noise
 
@@ -28,10 +39,8 @@ class Shard:
     """A shard whose clips are "analysed" in this process, as the test says."""
 
     def __init__(self, lake):
+        self.lake = lake
         self.journal = lake.journal(SUMMARY_FEATURES, SHARD)
-        self.failure_journal = lake.journal(FEATURE_FAILURES, SHARD)
-        self.features = SUMMARY_FEATURES.empty()
-        self.failures = FEATURE_FAILURES.empty()
         self.analysed = []
         self.outcomes = {}
         self.killed_after = None
@@ -40,23 +49,26 @@ class Shard:
 
     def run(self, function, items, limit_s, name):
         """Stands in for the worker pool's."""
-        for clip in items:
+        for item in items:
+            clip = item.clip
             if self.killed_after is not None and len(self.analysed) == self.killed_after:
                 raise KeyboardInterrupt
             self.analysed.append(clip.sha256)
             if clip.sha256 in self.deadly:
                 raise KeyboardInterrupt
             value = np.full(518, sum(clip.sha256.encode()), np.float32)
-            yield clip, self.outcomes.get(clip.sha256, value)
+            yield item, self.outcomes.get(clip.sha256, dict.fromkeys(item.compute, value))
 
     def refresh(self, rows):
         self.analysed = []
-        self.features, self.failures = extract_shard(
-            AUDIO.of_rows(rows), self.features, self.failures,
-            self.journal, self.failure_journal, workers=self, log=self.lines.append,
-        )  # fmt: skip
-        self.journal.clear()
-        self.failure_journal.clear()
+        self.lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
+        [made] = extract_shard(
+            self.lake, SHARD, [summary_extractor()], workers=self, log=self.lines.append
+        )
+        self.features, self.failures = made.features, made.failures
+        assert self.lake.read(SUMMARY_FEATURES, [SHARD]).equals(self.features)
+        assert self.lake.read(FEATURE_FAILURES, [SHARD]).equals(self.failures)
+        assert made.analysed == len(self.analysed)
 
     def tracks(self):
         return [key.partition(":")[2] for key in self.features["track_id"].to_pylist()]
@@ -113,7 +125,7 @@ def test_tracks_without_sound_audio_have_no_features(shard):
 
 def test_another_extractor_version_analyses_all_anew(shard, monkeypatch):
     shard.refresh(audio_rows(a="x"))
-    monkeypatch.setattr(extraction, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     shard.refresh(audio_rows(a="x"))
     assert shard.analysed == ["x"]
     assert shard.features["extractor_version"].to_pylist() == [EXTRACTOR_VERSION + 1]
@@ -215,11 +227,10 @@ def test_real_workers_analyse_files_and_outlive_bad_ones(tmp_path):
         for path in (good, short, broken)
     ]
     lake = Lake(tmp_path)
+    lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
     with WorkerPool(1, warm_up) as workers:
-        features, failures = extract_shard(
-            AUDIO.of_rows(rows), SUMMARY_FEATURES.empty(), FEATURE_FAILURES.empty(),
-            lake.journal(SUMMARY_FEATURES, SHARD), lake.journal(FEATURE_FAILURES, SHARD), workers,
-        )  # fmt: skip
+        [made] = extract_shard(lake, SHARD, [summary_extractor()], workers)
+    features, failures = made.features, made.failures
     assert features["track_id"].to_pylist() == ["good.wav"]
     assert np.isfinite([features[name][0].as_py() for name in COLUMNS]).all()
     reasons = {row["track_id"]: row for row in failures.to_pylist()}
@@ -238,11 +249,10 @@ def test_the_copy_that_is_still_there_is_analysed_for_all_of_its_kind(tmp_path):
         for track_id, path in (("a", tmp_path / "gone.wav"), ("b", there))
     ]  # fmt: skip
     lake = Lake(tmp_path)
+    lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
     with WorkerPool(1, warm_up) as workers:
-        features, failures = extract_shard(
-            AUDIO.of_rows(rows), SUMMARY_FEATURES.empty(), FEATURE_FAILURES.empty(),
-            lake.journal(SUMMARY_FEATURES, SHARD), lake.journal(FEATURE_FAILURES, SHARD), workers,
-        )  # fmt: skip
+        [made] = extract_shard(lake, SHARD, [summary_extractor()], workers)
+    features, failures = made.features, made.failures
     assert features["track_id"].to_pylist() == ["a", "b"]
     assert failures.num_rows == 0
 
@@ -252,4 +262,115 @@ def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(t
     soundfile.write(path, noise(22_050), 22_050)
     clip = Clip("a", "old content", path, 1.0, path.stat().st_size, path.stat().st_mtime_ns - 1)
     with pytest.raises(AudioError, match="changed after it was probed"):
-        extraction._extract(clip)
+        analyse(DueClip(clip, {}))
+
+
+class Both:
+    """A shard of which both kinds of features are made, in this process."""
+
+    def __init__(self, folder):
+        self.lake = Lake(folder / "lake")
+        self.asked_for = {}
+        self.breaks_at = None
+        rows = []
+        for name, seconds in (("long", 11), ("short", 3)):
+            path = folder / f"{name}.wav"
+            soundfile.write(path, noise(22_050, seconds), 22_050)
+            found = path.stat()
+            rows.append(
+                {"track_id": name, "sha256": name.encode().hex().ljust(64, "0"), "status": "ok",
+                 "path": str(path), "bytes": found.st_size, "mtime_ns": found.st_mtime_ns}
+            )  # fmt: skip
+        self.lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
+
+    def run(self, function, items, limit_s, name):
+        """Stands in for the worker pool's."""
+        for item in items:
+            if item.clip.track_id == self.breaks_at:
+                raise KeyboardInterrupt
+            self.asked_for[item.clip.track_id] = sorted(item.compute)
+            yield item, function(item)
+
+    def refresh(self, *extractors):
+        """What is asked for of each track, and what stands in the tables afterwards."""
+        self.asked_for = {}
+        made = extract_shard(self.lake, SHARD, extractors, workers=self)
+        return {
+            of.name: (of.features["track_id"].to_pylist(), of.failures["track_id"].to_pylist())
+            for of in made
+        }
+
+    @property
+    def extractors(self):
+        return spectrogram_extractor(self.lake.root), summary_extractor()
+
+
+@pytest.fixture
+def both(tmp_path):
+    return Both(tmp_path)
+
+
+def test_both_kinds_come_from_one_decoding_of_each_clip(both, monkeypatch):
+    decoded, paths = decode.decoded, []
+    monkeypatch.setattr(decode, "decoded", lambda path: paths.append(path.stem) or decoded(path))
+    made = both.refresh(*both.extractors)
+    assert paths == ["long", "short"]
+    assert made == {
+        "summary_features": (["long", "short"], []),
+        "spectrograms": (["long"], ["short"]),
+    }
+    [failure] = both.lake.read(SPECTROGRAM_FAILURES, [SHARD]).to_pylist()
+    assert failure["reason"].endswith(
+        "short.wav: It holds 3.00 s of sound, and a segment has 10 s."
+    )
+
+
+def test_of_each_kind_only_what_is_due_is_computed(both, monkeypatch):
+    spectrograms_, summary_ = both.extractors
+    both.refresh(summary_)
+    both.refresh(spectrograms_, summary_)
+    assert both.asked_for == {"long": ["spectrograms"], "short": ["spectrograms"]}
+    both.refresh(spectrograms_, summary_)
+    assert both.asked_for == {}
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    both.refresh(*both.extractors)
+    assert both.asked_for == {"long": ["summary_features"], "short": ["summary_features"]}
+    monkeypatch.setattr(spectrograms, "EXTRACTOR_VERSION", spectrograms.EXTRACTOR_VERSION + 1)
+    both.refresh(summary_extractor())
+    assert both.asked_for == {}
+
+
+def test_a_killed_run_of_both_kinds_goes_on_where_it_was(both):
+    both.breaks_at = "short"
+    with pytest.raises(KeyboardInterrupt):
+        both.refresh(*both.extractors)
+    both.breaks_at = None
+    made = both.refresh(*both.extractors)
+    assert list(both.asked_for) == ["short"]
+    assert made["summary_features"] == (["long", "short"], [])
+    assert made["spectrograms"] == (["long"], ["short"])
+
+
+def test_an_error_nobody_foresaw_in_one_kind_leaves_the_other_whole(both):
+    spectrograms_, summary_ = both.extractors
+    made = both.refresh(replace(spectrograms_, compute=_full_disk), summary_)
+    assert made["summary_features"] == (["long", "short"], [])
+    assert made["spectrograms"] == ([], ["long", "short"])
+    rows = both.lake.read(SPECTROGRAM_FAILURES, [SHARD]).to_pylist()
+    assert {row["status"] for row in rows} == {Status.FAILED}
+    assert rows[0]["reason"].endswith("long.wav: OSError: [Errno 28] No space left on device")
+
+
+def _full_disk(clip, transforms):
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_clip_that_a_worker_dies_of_has_neither_kind(both):
+    both.run = lambda function, items, **_: (
+        (item, AudioError(Status.WORKER_DIED, "It died.")) for item in items
+    )
+    made = both.refresh(*both.extractors)
+    assert made == {
+        "summary_features": ([], ["long", "short"]),
+        "spectrograms": ([], ["long", "short"]),
+    }

@@ -5,8 +5,9 @@ import soundfile
 
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.features import extraction, spectrogram_extraction, spectrogram_files
-from genre_assets.features.spectrogram_extraction import extract_shard
+from genre_assets.features import spectrograms, summary
+from genre_assets.features.extraction import extract_shard
+from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.spectrogram_files import remove_contents, remove_unlisted
 from genre_assets.features.spectrograms import EXTRACTOR_VERSION, warm_up
 from genre_assets.lake import tables
@@ -25,15 +26,15 @@ class InThisProcess:
         self.killed_after = None
 
     def run(self, function, items, limit_s, name):
-        for clip in items:
+        for item in items:
             if self.killed_after is not None and len(self.analysed) == self.killed_after:
                 raise KeyboardInterrupt
-            self.analysed.append(clip.track_id)
+            self.analysed.append(item.clip.track_id)
             try:
-                result = function(clip)
+                result = function(item)
             except AudioError as error:
                 result = error
-            yield clip, result
+            yield item, result
 
 
 @pytest.fixture
@@ -66,10 +67,11 @@ def content(name):
 
 def refresh(lake, rows, workers=None):
     workers = workers or InThisProcess()
-    segments, failures = extract_shard(lake, SHARD, AUDIO.of_rows(rows), workers)
-    assert lake.read(SPECTROGRAMS, [SHARD]).equals(segments)
-    assert lake.read(SPECTROGRAM_FAILURES, [SHARD]).equals(failures)
-    return segments.to_pylist(), failures.to_pylist(), workers.analysed
+    lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
+    [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.root)], workers)
+    assert lake.read(SPECTROGRAMS, [SHARD]).equals(made.features)
+    assert lake.read(SPECTROGRAM_FAILURES, [SHARD]).equals(made.failures)
+    return made.features.to_pylist(), made.failures.to_pylist(), workers.analysed
 
 
 def files(lake):
@@ -106,14 +108,13 @@ def test_only_what_is_new_is_analysed_and_the_same_bytes_once(lake, music):
 def test_another_version_makes_spectrograms_anew_and_summary_features_not(lake, music, monkeypatch):
     rows = audio(music, a="one")
     [old], _, _ = refresh(lake, rows)
-    before = extraction.EXTRACTOR_VERSION
-    for module in (spectrogram_extraction, spectrogram_files):
-        monkeypatch.setattr(module, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    before = summary.EXTRACTOR_VERSION
+    monkeypatch.setattr(spectrograms, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     [new], _, analysed = refresh(lake, rows)
     assert analysed == ["a"]
     assert new["extractor_version"] == old["extractor_version"] + 1
     assert new["file"] != old["file"]
-    assert before == extraction.EXTRACTOR_VERSION
+    assert before == summary.EXTRACTOR_VERSION
 
 
 @pytest.mark.parametrize("harm", [lambda path: path.unlink(), lambda path: path.write_bytes(b"")])
@@ -152,8 +153,7 @@ def test_files_that_no_row_names_go_after_a_day(lake, music):
 
 def test_a_content_that_has_to_go_goes_with_all_its_versions(lake, music, monkeypatch):
     refresh(lake, audio(music, a="one", b="two"))
-    monkeypatch.setattr(spectrogram_files, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
-    monkeypatch.setattr(spectrogram_extraction, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    monkeypatch.setattr(spectrograms, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     refresh(lake, audio(music, a="one", b="two"))
     assert remove_contents(lake.root, frozenset([content("one")])) == 2
     assert files(lake) == [f"{content('two')}.tfrecord"] * 2
@@ -161,13 +161,12 @@ def test_a_content_that_has_to_go_goes_with_all_its_versions(lake, music, monkey
 
 def test_real_workers_write_files_and_load_no_tensorflow(lake, music):
     with WorkerPool(1, warm_up) as workers:
-        segments, failures = extract_shard(
-            lake, SHARD, AUDIO.of_rows(audio(music, a="two", b="none")), workers
-        )
+        lake.write(AUDIO, AUDIO.of_rows(audio(music, a="two", b="none")), SHARD)
+        [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.root)], workers)
         [(_, loaded)] = workers.run(_loads_tensorflow, ["?"], limit_s=60)
     assert loaded is False
-    assert segments["track_id"].to_pylist() == ["a", "a"]
-    assert failures["track_id"].to_pylist() == ["b"]
+    assert made.features["track_id"].to_pylist() == ["a", "a"]
+    assert made.failures["track_id"].to_pylist() == ["b"]
     assert files(lake) == [f"{content('two')}.tfrecord"]
 
 

@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from genre_assets.audio import decode
 from genre_assets.audio.status import AudioError, Status
-from genre_assets.features import spectrograms
 from genre_assets.features.spectrograms import BANDS, extract, segments_of
 from genre_assets_tests.audio.clips import write
 from genre_assets_tests.features.signals import noise, sweep, tone
@@ -116,11 +116,18 @@ def test_a_refusal_names_the_file(tmp_path):
         extract(path)
 
 
-def test_a_long_file_is_heard_for_ten_minutes_only(tmp_path, monkeypatch):
-    monkeypatch.setattr(spectrograms, "LISTENED_S", 15.0)
+def test_segments_of_a_long_file_come_from_all_of_it_and_from_disk(tmp_path, monkeypatch):
+    sound = np.concatenate([sweep(22_050, 40), np.zeros(22_050 * 60), noise(22_050, 20)])
+    expected = segments_of(sound.astype(np.float32), 22_050)
     path = tmp_path / "long.wav"
-    soundfile.write(path, np.concatenate([sweep(22_050, 15), noise(22_050, 60)]), 22_050)
-    [heard] = extract(path)[0]
-    soundfile.write(path, sweep(22_050, 15), 22_050)
-    [whole] = extract(path)[0]
-    np.testing.assert_array_equal(heard.spectrograms["log_mel"], whole.spectrograms["log_mel"])
+    soundfile.write(path, sound, 22_050, subtype="FLOAT")
+    monkeypatch.setattr(decode, "MOST_IN_MEMORY", 22_050)
+    found, _ = extract(path)
+    assert [segment.start_s for segment in found] == [segment.start_s for segment in expected]
+    assert found[-1].start_s > 100
+    silent = found[3]
+    assert 60 < silent.start_s < 70
+    assert np.isfinite(silent.spectrograms["log_mel"]).all()
+    for here, there in zip(found, expected, strict=True):
+        for name in BANDS:
+            np.testing.assert_array_equal(here.spectrograms[name], there.spectrograms[name])

@@ -11,7 +11,7 @@ from genre_assets.audio.status import AudioError, Status
 from genre_assets.features import summary
 from genre_assets.features.series import all_series
 from genre_assets.features.summary import COLUMNS, extract, summarise, summarise_series
-from genre_assets.features.transforms import transforms_of
+from genre_assets.features.transforms import Transforms
 from genre_assets.lake.feature_columns import SERIES_SIZES, column_name
 from genre_assets_tests.features.reference import reference_of_file, reference_of_samples
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep, tone
@@ -174,7 +174,7 @@ def test_every_value_stands_under_its_own_name():
 
 
 def test_a_tone_shows_in_the_features_that_should_show_it():
-    concert_a = summarise_series(all_series(transforms_of(tone(22_050, 440), 22_050)))
+    concert_a = summarise_series(all_series(Transforms(tone(22_050, 440), 22_050)))
     values = dict(zip(COLUMNS, concert_a, strict=True))
     assert values["spectral_rolloff_median_01"] == pytest.approx(440, abs=22)
     assert values["zcr_median_01"] == pytest.approx(2 * 440 / 22_050, rel=0.02)
@@ -193,7 +193,7 @@ def test_spectral_features_take_every_clip_for_one_of_22050_hz():
 
 def test_importing_the_extractor_imports_nothing_heavy():
     code = (
-        "import sys, genre_assets.features.extraction, genre_assets.features.precomputed;"
+        "import sys; from genre_assets.features import precomputed, spectrogram_extraction;"
         "print([m for m in ('librosa', 'scipy', 'numba', 'soundfile', 'av', 'pandas')"
         " if m in sys.modules])"
     )
