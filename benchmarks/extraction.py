@@ -14,6 +14,10 @@ deviation for skew and kurtosis. The command fails when one is not.
     .venv/bin/python benchmarks/extraction.py                  # on clips of the demo corpus
     .venv/bin/python benchmarks/extraction.py ~/music          # on a folder of one's own
     .venv/bin/python benchmarks/extraction.py ~/music --workers 2
+    .venv/bin/python benchmarks/extraction.py ~/music --workers 2 --sustained 3600
+
+The last does nothing but give the files again and again to the worker processes of the platform for
+so many seconds, and says how long the clips of FMA-large would take at that rate.
 """
 
 import argparse
@@ -26,7 +30,8 @@ import warnings
 from collections import defaultdict
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
+from itertools import cycle
 from multiprocessing import get_context
 from pathlib import Path
 from unittest.mock import patch
@@ -36,7 +41,7 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from genre_assets.audio.status import AudioError
-from genre_assets.audio.workers import ONE_THREAD
+from genre_assets.audio.workers import IN_FLIGHT_PER_WORKER, ONE_THREAD, WorkerPool
 from genre_assets.demo.corpus import render_file
 from genre_assets.demo.plan import plan_corpus
 from genre_assets.features import summary
@@ -47,6 +52,9 @@ from genre_assets.progress import Progress
 DEMO_SECONDS = 30.0
 WORST_SHOWN = 10
 CLIPS_A_WORKER = 6
+FMA_LARGE_CLIPS = 106_574
+WINDOW_S = 60.0
+LIMIT_S = 120.0
 
 
 def main() -> int:
@@ -56,10 +64,13 @@ def main() -> int:
     arguments.add_argument("--timed", type=int, default=3, help="clips that are timed (3)")
     arguments.add_argument("--repeats", type=int, default=7, help="how often each is (7)")
     arguments.add_argument("--workers", type=int, help="compare so many processes with one")
+    arguments.add_argument("--sustained", type=float, metavar="SECONDS", help="only run for long")
     options = arguments.parse_args()
     _use_one_thread()
     with tempfile.TemporaryDirectory(prefix="extraction-") as scratch:
         files = _audio_files(options.folder or _demo_clips(Path(scratch)))
+        if options.sustained:
+            return _run_for_long(files, options.workers or 1, options.sustained)
         timed = list({files[i * len(files) // options.timed]: 0 for i in range(options.timed)})
         print(f"{len(files)} files; timed: {', '.join(file.name for file in timed)}")
         # First, for a process counts what the one that started it held as its own.
@@ -238,6 +249,32 @@ def _clips_a_second(way: str, files: list[Path], count: int) -> float:
 
 def _run_quietly(way: str, file: Path) -> None:
     WAYS[way](file)
+
+
+def _run_for_long(files: list[Path], workers: int, seconds: float) -> int:
+    """Extract for so long, and print the rate, and those of the slowest and fastest minute."""
+    with (
+        WorkerPool(workers, summary.warm_up) as pool,
+        closing(pool.run(summary.extract, cycle(files), LIMIT_S)) as results,
+    ):
+        for _ in range(IN_FLIGHT_PER_WORKER * workers):
+            next(results)
+        started = time.monotonic()
+        finished: list[float] = []
+        failed = 0
+        for _, found in results:
+            finished.append(time.monotonic() - started)
+            failed += isinstance(found, AudioError)
+            if finished[-1] >= seconds:
+                break
+    rate = len(finished) / finished[-1]
+    windows = np.histogram(finished, np.arange(0, finished[-1], WINDOW_S))[0] / WINDOW_S
+    print(f"{workers} workers, {finished[-1]:.0f} s: {len(finished)} clips, {rate:.2f} a second.")
+    print(f"{failed} of them had no features.")
+    if windows.size:
+        print(f"Minutes did {windows.min():.2f} to {windows.max():.2f} clips a second.")
+    print(f"{FMA_LARGE_CLIPS:,} clips take {FMA_LARGE_CLIPS / rate / 3600:.2f} h at that rate.")
+    return 0
 
 
 # --- the gate ---
