@@ -91,7 +91,8 @@ def extraction(
             account = Account()
             extracted = extract_shard(opened, shard, extractors, pool, log_of(context, shard))
             tracks = opened.read(AUDIO, [shard], ["track_id"]).num_rows
-            _record_rates(opened, extracted, *pool.work_done())
+            _, seconds = pool.work_done()
+            _record_rates(opened, extracted, seconds)
             for of in extracted:
                 told[of.name].of(
                     shard,
@@ -121,8 +122,8 @@ def _extractors(lake: Lake, wanted: set[str]) -> list["Extractor"]:
     return [extractor for extractor in known if extractor.features.name in wanted]
 
 
-def _record_rates(lake: Lake, extracted: "list[Extracted]", clips: int, seconds: float) -> None:
-    # Who makes both has each for a part of the time.
+def _record_rates(lake: Lake, extracted: "list[Extracted]", seconds: float) -> None:
+    # What came from the same decoding shares its time.
     analysed = sum(of.analysed for of in extracted)
     for of in extracted:
         record_rate(lake, of.name, of.analysed, seconds * of.analysed / max(analysed, 1))

@@ -21,7 +21,6 @@ import librosa
 import numpy as np
 import soxr
 from numba import njit
-from numpy.lib.stride_tricks import sliding_window_view
 from scipy import ndimage
 from scipy.sparse import csr_matrix
 
@@ -184,10 +183,11 @@ class _Frames:
     def __len__(self) -> int:
         return 1 + (len(self.padded) - self.window) // self.hop
 
-    def between(self, first: int, end: int) -> np.ndarray:
-        """Neighbouring frames, shape (frames, window)."""
+    def copy(self, first: int, into: np.ndarray) -> None:
+        """Copy neighbouring frames, from ``first`` on, into the rows of an array."""
+        end = first + len(into)
         samples = self.padded[first * self.hop : (end - 1) * self.hop + self.window]
-        return sliding_window_view(samples, self.window)[:: self.hop]
+        _copy_frames(samples, self.hop, into)
 
     def chosen(self, numbers: np.ndarray) -> np.ndarray:
         """Single frames, shape (frames, window)."""
@@ -252,6 +252,14 @@ def _resampled(samples: Iterator[np.ndarray], factor: int) -> Iterator[np.ndarra
 
 
 @njit(cache=True)
+def _copy_frames(samples, hop, into):
+    for frame in range(len(into)):
+        start = frame * hop
+        for i in range(into.shape[1]):
+            into[frame, i] = samples[start + i]
+
+
+@njit(cache=True)
 def _multiply(samples, by, into):
     # In double precision. librosa divides by the inverse, which is the same to the last bit once
     # rounded: so it is for each of the 2^23 mantissas, with the root of 2 and so of 8.
@@ -267,7 +275,7 @@ def _magnitude(octaves: list[_Frames], filters: _Filters) -> np.ndarray:
         for start in range(0, len(magnitude), FRAMES_PER_BLOCK):
             here = magnitude[start : start + FRAMES_PER_BLOCK, bins]
             # Copied, for BLAS takes no rows that overlap in memory.
-            block[: len(here)] = frames.between(start, start + len(here))
+            frames.copy(start, into=block[: len(here)])
             response = block[: len(here)] @ filters.kernel
             np.abs(response.astype(np.float32).view(np.complex64), out=here)
     return magnitude.T
