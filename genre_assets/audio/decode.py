@@ -167,7 +167,7 @@ def _read(
             complete = False
             break
         if on_disk is not None and length > MOST_IN_MEMORY:
-            on_disk.append(mixed.samples)
+            _append(mixed.samples, on_disk, path)
             mixed = _Mono(0)
     if seconds is None and not complete:
         raise _too_long(path, stream.sample_rate)
@@ -179,6 +179,13 @@ def _read(
         claimed_s=stream.claimed_s,
         complete=complete,
     )
+
+
+def _append(samples: np.ndarray, to: SamplesOnDisk, path: Path) -> None:
+    try:
+        to.append(samples)
+    except AudioError as error:
+        raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
 def _expected(stream: _Stream, limit: int) -> int:

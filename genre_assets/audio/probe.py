@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.audio.files import opened
+from genre_assets.audio.samples import SamplesOnDisk
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.due import Need, first_that_holds, with_journal
@@ -203,15 +204,16 @@ def _decoded(file: Probe, path: Path) -> Probe:
     from genre_assets.audio.decode import read_audio
 
     audio = read_audio(path, PROBED_S)
-    if not audio.complete and audio.claimed_s is None:
-        audio = read_audio(path)
-    return replace(
-        file,
-        format=audio.format,
-        sample_rate=audio.sample_rate,
-        channels=audio.channels,
-        duration_s=audio.decoded_s if audio.complete else audio.claimed_s,
-    )
+    with SamplesOnDisk() as on_disk:
+        if not audio.complete and audio.claimed_s is None:
+            audio = read_audio(path, on_disk=on_disk)
+        return replace(
+            file,
+            format=audio.format,
+            sample_rate=audio.sample_rate,
+            channels=audio.channels,
+            duration_s=audio.decoded_s if audio.complete else audio.claimed_s,
+        )
 
 
 def _missing(path: str | None, why: str | None) -> Probe:

@@ -1,9 +1,12 @@
 """Samples that fit in memory, or lie in a temporary file because they do not."""
 
+import contextlib
 import tempfile
 from collections.abc import Iterator
 
 import numpy as np
+
+from genre_assets.audio.status import AudioError, Status
 
 PIECE = 1 << 20
 """Samples worked on at a time: 4 MB."""
@@ -26,12 +29,26 @@ class SamplesOnDisk:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        # What a full disk did not take is tried once more, and was told of already.
+        with contextlib.suppress(OSError):
+            self._file.close()
 
     def append(self, samples: np.ndarray) -> None:
-        """Write samples, float32 of shape (n,), after the last."""
-        self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(samples, np.float32).data)
+        """Write samples, float32 of shape (n,), after the last.
+
+        Raises:
+            AudioError: If the disk is full.
+        """
+        try:
+            self._file.seek(0, 2)
+            self._file.write(np.ascontiguousarray(samples, np.float32).data)
+            self._file.flush()
+        except OSError as error:
+            raise AudioError(
+                Status.FAILED,
+                f"The samples of so long a clip do not fit in {tempfile.gettempdir()} "
+                f"({error.strerror}): make room there, or let TMPDIR name another folder.",
+            ) from error
         self._length += len(samples)
 
     def clear(self) -> None:

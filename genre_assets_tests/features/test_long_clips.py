@@ -1,6 +1,7 @@
 """Clips too long for the memory, made short by lowering what counts as long."""
 
 import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,10 +9,12 @@ import soundfile
 
 from genre_assets.audio import decode, samples
 from genre_assets.audio.samples import SamplesOnDisk
-from genre_assets.audio.status import AudioError, Status
+from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.features import stft, zero_crossings
 from genre_assets.features.summary import extract, summarise
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep
+
+FULL_DISK = Path("/dev/full")
 
 
 @pytest.fixture
@@ -127,3 +130,14 @@ def test_a_second_decoder_begins_anew(opened, small_pieces, tmp_path, monkeypatc
     with decode.decoded(path) as (found, _):
         assert isinstance(found, SamplesOnDisk)
         np.testing.assert_array_equal(found[:], expected)
+
+
+@pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no /dev/full")
+def test_a_full_disk_is_told_of_in_a_sentence(small_pieces, tmp_path, monkeypatch):
+    small_pieces()
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, noise(44_100, 3), 44_100)
+    monkeypatch.setattr(samples.tempfile, "TemporaryFile", lambda **_: FULL_DISK.open("r+b"))
+    with pytest.raises(AudioError, match=r"clip\.wav: The samples of so long .*No space") as caught:
+        extract(path)
+    assert caught.value.status in WORTH_ANOTHER_TRY
