@@ -84,7 +84,7 @@ def extraction(
     from genre_assets.features.extraction import extract_shard
 
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
-    with lake.open() as opened, workers.open(_warm_up(wanted)) as pool:
+    with lake.open() as opened, workers.open(_warm_up(wanted)) as pool, in_one_sentence():
         extractors = _extractors(opened, wanted)
         told = {e.features.name: Told(context, e.features.name) for e in extractors}
         for shard in context.partition_keys:

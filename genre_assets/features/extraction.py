@@ -23,6 +23,7 @@ import pyarrow.compute as pc
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool, outcome
 from genre_assets.due import Need, first_that_holds, is_due, with_journal
+from genre_assets.features.compilation import require_a_place_for_kernels
 from genre_assets.lake.schemas import AUDIO, Table
 from genre_assets.lake.tables import Batches, Lake
 from genre_assets.progress import Log, Progress, silent
@@ -162,6 +163,9 @@ def extract_shard(
 
     Returns:
         What came of each extractor, in their order.
+
+    Raises:
+        UserError: If there is nowhere to keep what is compiled.
     """
     with contextlib.ExitStack() as locks:
         for extractor in extractors:
@@ -307,6 +311,7 @@ def _extract_into_journals(
     due = _due_clips(parts, audio)
     if not due:
         return
+    require_a_place_for_kernels()
     longest_s = max(item.clip.duration_s for item in due)
     progress = Progress("clips analysed", len(due), log)
     results = workers.run(

@@ -26,6 +26,7 @@ import numpy as np
 
 from genre_assets.audio.samples import Samples
 from genre_assets.audio.status import AudioError
+from genre_assets.features.compilation import compilation_lock
 
 if TYPE_CHECKING:
     from genre_assets.features.transforms import Transforms
@@ -106,7 +107,7 @@ def warm_up() -> None:
 
     summary.warm_up()
     noise = np.random.default_rng(0).standard_normal(11 * 22_050).astype(np.float32)
-    with summary.compilation_lock():
+    with compilation_lock():
         _segments_of(noise, 22_050)
         tfrecords.warm_up()
 

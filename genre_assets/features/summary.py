@@ -20,17 +20,15 @@ the two are never mixed.
 Light: librosa and the decoders are only imported when features are computed.
 """
 
-import os
-import tempfile
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from filelock import FileLock
 
 from genre_assets.audio.samples import Samples, pieces
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.features.compilation import compilation_lock, require_a_place_for_kernels
 from genre_assets.lake.feature_columns import SERIES_SIZES, STATISTICS, SUMMARY_COLUMNS
 
 if TYPE_CHECKING:
@@ -92,18 +90,13 @@ def summarise(samples: Samples, sample_rate: int) -> np.ndarray:
 def warm_up() -> None:
     """Import librosa and compile what the features need: once a process, one process at a time.
 
-    numba keeps what it compiles in files beside librosa. Processes that write them at the same
-    time can leave parts of two compilations there that do not fit each other, and from then on
-    every process that loads them dies with a segmentation fault.
+    Raises:
+        UserError: If there is nowhere to keep what is compiled.
     """
+    require_a_place_for_kernels()
     noise = np.random.default_rng(0).standard_normal(44_100).astype(np.float32)
     with compilation_lock():
         _summarise(noise, 44_100)
-
-
-def compilation_lock() -> FileLock:
-    """The lock that a process holds while librosa's functions are compiled."""
-    return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
 
 
 def _summarise(samples: Samples, sample_rate: int) -> np.ndarray:

@@ -9,6 +9,7 @@ from filelock import FileLock, Timeout
 
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.features import summary
+from genre_assets.features.compilation import compilation_lock
 from genre_assets.features.series import all_series
 from genre_assets.features.summary import COLUMNS, extract, summarise, summarise_series
 from genre_assets.features.transforms import Transforms
@@ -204,7 +205,7 @@ def test_importing_the_extractor_imports_nothing_heavy():
 def test_one_process_at_a_time_compiles(monkeypatch):
     def compile_while_another_would(*_):
         with pytest.raises(Timeout):
-            FileLock(summary.compilation_lock().lock_file).acquire(blocking=False)
+            FileLock(compilation_lock().lock_file).acquire(blocking=False)
         compiled.append(True)
 
     compiled = []

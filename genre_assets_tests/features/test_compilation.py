@@ -1,0 +1,59 @@
+import os
+
+import pytest
+
+from genre_assets.errors import UserError
+from genre_assets.features import compilation, summary
+from genre_assets.features.compilation import require_a_place_for_kernels
+
+
+@pytest.fixture
+def forbidden(monkeypatch):
+    """Folders, of which neither they nor what lies in them can be written."""
+    folders = []
+
+    def access(path, mode):
+        return not any(path.is_relative_to(folder) for folder in folders)
+
+    monkeypatch.setattr(compilation.os, "access", access)
+    monkeypatch.delenv("NUMBA_CACHE_DIR", raising=False)
+    return folders
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def installed():
+    return compilation._folder_of("librosa"), compilation._folder_of("genre_assets")
+
+
+def test_one_place_is_enough(forbidden, home, installed):
+    require_a_place_for_kernels()
+    forbidden.append(home)
+    require_a_place_for_kernels()
+    forbidden[:] = installed
+    require_a_place_for_kernels()
+
+
+@pytest.mark.parametrize("package", [0, 1])
+def test_beside_the_sources_both_packages_need_it(forbidden, home, installed, package):
+    forbidden += [home, installed[package]]
+    with pytest.raises(UserError):
+        require_a_place_for_kernels()
+
+
+def test_without_any_the_sentence_says_what_to_do(forbidden, home, installed, monkeypatch):
+    forbidden += [home, *installed]
+    said = rf"beside librosa, in {installed[0]}, nor in {home / '.cache'}, .* let NUMBA_CACHE_DIR"
+    with pytest.raises(UserError, match=said):
+        summary.warm_up.__wrapped__()
+    monkeypatch.setenv("XDG_CACHE_HOME", os.fspath(home / "deep" / "cache"))
+    with pytest.raises(UserError, match=r"nor in .*deep/cache"):
+        require_a_place_for_kernels()
+    monkeypatch.setenv("NUMBA_CACHE_DIR", "/anywhere")
+    require_a_place_for_kernels()
