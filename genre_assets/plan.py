@@ -22,7 +22,7 @@ from genre_assets.audio import probe
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.due import Need, is_due, with_journal
 from genre_assets.errors import UserError
-from genre_assets.features import extraction, spectrograms, summary
+from genre_assets.features import clips, spectrograms, summary
 from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
@@ -285,9 +285,9 @@ class _Shards:
     ) -> Work:
         features = self._with_journal(table, shard, _FEATURE_COLUMNS)
         failures = self._with_journal(failure_table, shard, _FAILURE_COLUMNS)
-        due = _counted(extraction.needs(version, files, features, failures), files["sha256"])
+        due = _counted(clips.needs(version, files, features, failures), files["sha256"])
         sound = _if_sound(files, read_again)
-        most = _counted(extraction.needs(version, sound, features, failures), files["sha256"])
+        most = _counted(clips.needs(version, sound, features, failures), files["sha256"])
         more = to_come + sum(most.values()) - sum(due.values())
         left = _quarantined(failures, "extractor_version", version, set())
         return Work(table.name, shard, due, more, left)

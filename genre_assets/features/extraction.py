@@ -14,15 +14,21 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
+from genre_assets.audio.status import AudioError
 from genre_assets.audio.workers import WorkerPool, outcome
-from genre_assets.due import Need, first_that_holds, is_due, with_journal
+from genre_assets.due import is_due, with_journal
+from genre_assets.features.clips import (
+    Clip,
+    current,
+    failures_by_content,
+    needs,
+    one_of_each_content,
+    usable_clips,
+)
 from genre_assets.features.compilation import require_a_place_for_kernels
 from genre_assets.lake.schemas import AUDIO, Table
 from genre_assets.lake.tables import Batches, Lake
@@ -31,56 +37,12 @@ from genre_assets.progress import Log, Progress, silent
 if TYPE_CHECKING:
     from genre_assets.features.transforms import Transforms
 
-# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
-# pyright: reportAttributeAccessIssue=false
-
 Result = TypeVar("Result")
 
 LIMIT_S = 60.0
 LIMIT_PER_AUDIO_SECOND = 0.5
 """A worker is ended after 60 s and half the duration of the longest clip, some sixty times what
 a slow machine needs."""
-
-
-@dataclass(frozen=True)
-class Clip:
-    """The file of a track, as far as the extractor needs it.
-
-    Attributes:
-        track_id: The track, or the first of those that hold the same bytes.
-        sha256: Content address of the file.
-        path: Where the file lies.
-        duration_s: Seconds of audio in the file.
-        bytes: Size of the file when it was probed.
-        mtime_ns: Modification time of the file when it was probed.
-    """
-
-    track_id: str
-    sha256: str
-    path: Path
-    duration_s: float
-    bytes: int | None
-    mtime_ns: int | None
-
-    def is_as_probed(self) -> bool:
-        """Whether the file is still the one that the probe took the SHA-256 of."""
-        try:
-            found = self.path.stat()
-        except OSError:
-            return False
-        return (found.st_size, found.st_mtime_ns) == (self.bytes, self.mtime_ns)
-
-    def refuse_if_changed(self) -> None:
-        """Refuse a file that is there but is not the one that was probed any more.
-
-        Raises:
-            AudioError: If it is so.
-        """
-        if self.path.exists() and not self.is_as_probed():
-            raise AudioError(
-                Status.FAILED,
-                f"{self.path} changed after it was probed: refresh the audio first.",
-            )
 
 
 def all_rows(lake: Lake, rows: pa.Table) -> pa.Table:
@@ -197,7 +159,7 @@ class _Part:
         """A clip of each content that is due, by its SHA-256."""
         features, failures = self._known()
         due = audio.filter(is_due(needs(self.extractor.version, audio, features, failures)))
-        return _one_of_each_content(_usable_clips(due))
+        return one_of_each_content(usable_clips(due))
 
     def begun(self) -> Counter[str]:
         """How often work on each content was begun by runs that were killed."""
@@ -222,9 +184,9 @@ class _Part:
         version = self.extractor.version
         rows, failed = _rows_of(
             self.extractor,
-            _usable_clips(audio),
-            _current(features, version),
-            _failures_by_content(_current(failures, version)),
+            usable_clips(audio),
+            current(features, version),
+            failures_by_content(current(failures, version)),
         )
         self._lake.write(self.extractor.features, rows, self._shard)
         self._lake.write(self.extractor.failures, failed, self._shard)
@@ -237,72 +199,6 @@ class _Part:
             with_journal(self._previous, self._journal),
             with_journal(self._previous_failures, self._failure_journal),
         )
-
-
-def needs(version: int, audio: pa.Table, features: pa.Table, failures: pa.Table) -> pa.ChunkedArray:
-    """Say what the features of each track need.
-
-    Args:
-        version: Version of the extractor.
-        audio: Rows of ``audio``; id, SHA-256 and status are read.
-        features: Rows of the features as they stand, with those of the journal; id, SHA-256 and
-            version are read.
-        failures: Rows of the failures likewise; the status is read, too.
-
-    Returns:
-        For each track a :class:`~genre_assets.due.Need`; the same bytes are analysed once.
-    """
-    content = audio["sha256"]
-    met = _failures_by_content(_current(failures, version))
-    settled = [sha256 for sha256, row in met.items() if row["status"] not in WORTH_ANOTHER_TRY]
-    asked = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
-    of_track = [*features["track_id"].chunks, *failures["track_id"].chunks]
-    of_content = [*features["sha256"].chunks, *failures["sha256"].chunks]
-    return first_that_holds(
-        (Need.NOTHING, pc.not_equal(audio["status"], Status.OK)),
-        (Need.NOTHING, _in(content, _current(features, version)["sha256"].chunks)),
-        (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
-        (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
-        (Need.ASKED, _in(content, asked.chunks)),
-        (Need.VERSION, _in(content, of_content)),
-        (Need.CHANGED, _in(audio["track_id"], of_track)),
-        otherwise=Need.NEW,
-    )
-
-
-def _in(values: pa.ChunkedArray, chunks: list[pa.Array]) -> pa.ChunkedArray:
-    wanted = pa.chunked_array(chunks, pa.string()).combine_chunks()
-    return pc.is_in(values, value_set=wanted)
-
-
-def _usable_clips(audio: pa.Table) -> list[Clip]:
-    return [
-        Clip(
-            row["track_id"],
-            row["sha256"],
-            Path(row["path"]),
-            row["duration_s"] or 0.0,
-            row["bytes"],
-            row["mtime_ns"],
-        )
-        for row in sorted(audio.to_pylist(), key=lambda row: row["track_id"])
-        if row["status"] == Status.OK
-    ]
-
-
-def _current(rows: pa.Table, version: int) -> pa.Table:
-    return rows.filter(pc.field("extractor_version") == version)
-
-
-def _failures_by_content(failures: pa.Table) -> dict[str, dict]:
-    # Oldest first, so that what a later try met is what remains.
-    return {row["sha256"]: row for row in failures.to_pylist()}
-
-
-def _one_of_each_content(clips: list[Clip]) -> dict[str, Clip]:
-    # The file of a track that is gone may be, too, while a copy of it is still there.
-    clips = sorted(clips, key=lambda c: (not c.is_as_probed(), c.track_id), reverse=True)
-    return {clip.sha256: clip for clip in clips}
 
 
 def _extract_into_journals(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from genre_assets.features import spectrograms
-from genre_assets.features.extraction import Clip, Extractor
+from genre_assets.features.clips import Clip
+from genre_assets.features.extraction import Extractor
 from genre_assets.features.spectrogram_files import bytes_there, relative_path, write_segments
 from genre_assets.lake.schemas import SPECTROGRAM_FAILURES, SPECTROGRAMS
 from genre_assets.lake.tables import Lake

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 
 from genre_assets.features import summary
-from genre_assets.features.extraction import Clip, Extractor
+from genre_assets.features.clips import Clip
+from genre_assets.features.extraction import Extractor
 from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
 
 if TYPE_CHECKING:

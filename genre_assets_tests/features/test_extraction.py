@@ -9,7 +9,8 @@ from genre_assets.audio import decode
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.features import spectrograms, summary
-from genre_assets.features.extraction import Clip, DueClip, analyse, extract_shard
+from genre_assets.features.clips import Clip
+from genre_assets.features.extraction import DueClip, analyse, extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, warm_up
 from genre_assets.features.summary_extraction import summary_extractor
