@@ -255,7 +255,7 @@ def test_a_failure_of_the_machine_is_tried_again_and_one_of_the_file_is_not(lake
             if "first" in path
             else probing.probe(path)
         ),
-        "_extract": lambda clip: AudioError(Status.WORKER_DIED, "It died."),
+        "analyse": lambda due: AudioError(Status.WORKER_DIED, "It died."),
     }
     refresh.all()
     plan = plan_of(lake)
@@ -308,13 +308,13 @@ def test_a_killed_extraction_is_planned_without_what_its_journal_holds(lake, ref
     monkeypatch.setattr(lake_tables, "JOURNAL_EVERY_S", 0)
     done = []
 
-    def killed_after_one(clip):
+    def killed_after_one(due):
         if done:
             raise KeyboardInterrupt
-        done.append(clip)
-        return np.ones(518, np.float32)
+        done.append(due)
+        return made_up_features(due)
 
-    refresh.answers = {"_extract": killed_after_one}
+    refresh.answers = {"analyse": killed_after_one}
     with pytest.raises(KeyboardInterrupt):
         refresh.features()
     assert told(plan_of(lake)) == {"summary_features": {"new": 2}}
