@@ -51,7 +51,7 @@ from genre_assets.progress import Progress
 
 DEMO_SECONDS = 30.0
 WORST_SHOWN = 10
-CLIPS_A_WORKER = 6
+CLIPS_A_WORKER = 24
 FMA_LARGE_CLIPS = 106_574
 WINDOW_S = 60.0
 LIMIT_S = 120.0
