@@ -155,8 +155,7 @@ def extract_shard(
     Args:
         lake: The lake.
         shard: The shard.
-        extractors: What is computed; those who name the same ones do so in the same order, for
-            another run of the shard is waited for, table by table.
+        extractors: What is computed; another run of one of them on this shard is waited for.
         workers: The processes that compute.
         log: Takes lines about the progress.
 
@@ -164,9 +163,10 @@ def extract_shard(
         What came of each extractor, in their order.
     """
     with contextlib.ExitStack() as locks:
-        for extractor in extractors:
+        # In one order, however they are named: no two runs ever wait for each other.
+        for extractor in sorted(extractors, key=lambda extractor: extractor.features.name):
             # Another run of the same shard would take the journals from under this one.
-            locks.enter_context(lake.lock(extractor.features, shard))
+            locks.enter_context(lake.held(extractor.features, shard, log))
         audio = lake.read(AUDIO, [shard])
         parts = [_Part(lake, shard, extractor) for extractor in extractors]
         _extract_into_journals(parts, audio, workers, log)
