@@ -366,13 +366,19 @@ def analyse(due: DueClip) -> dict[str, object]:
     from genre_assets.audio.decode import decoded
     from genre_assets.features.transforms import Transforms
 
-    due.clip.refuse_if_changed()
-    with decoded(due.clip.path) as (samples, sample_rate):
-        transforms = Transforms(samples, sample_rate)
-        return {
-            name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
-            for name, compute in due.compute.items()
-        }
+    try:
+        with decoded(due.clip.path) as (samples, sample_rate):
+            # Once it is read: before, it may still become another one on the way.
+            due.clip.refuse_if_changed()
+            transforms = Transforms(samples, sample_rate)
+            return {
+                name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
+                for name, compute in due.compute.items()
+            }
+    except AudioError:
+        # What is wrong with another file is not wrong with the one that was probed.
+        due.clip.refuse_if_changed()
+        raise
 
 
 def _computed(

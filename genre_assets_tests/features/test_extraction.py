@@ -267,6 +267,29 @@ def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(t
         analyse(DueClip(clip, {}))
 
 
+@pytest.mark.parametrize("emptied_first", [False, True])
+def test_a_file_that_changes_while_it_is_decoded_has_no_features(
+    tmp_path, monkeypatch, emptied_first
+):
+    path = tmp_path / "changing.wav"
+    soundfile.write(path, noise(22_050), 22_050)
+    found = path.stat()
+    read = decode.read_audio
+
+    def read_while_it_changes(*args, **options):
+        if emptied_first:
+            path.write_bytes(b"")
+        audio = read(*args, **options)
+        path.write_bytes(b"another sound")
+        return audio
+
+    monkeypatch.setattr(decode, "read_audio", read_while_it_changes)
+    clip = Clip("a", "old content", path, 1.0, found.st_size, found.st_mtime_ns)
+    with pytest.raises(AudioError, match="changed after it was probed") as caught:
+        analyse(DueClip(clip, {}))
+    assert caught.value.status == Status.FAILED
+
+
 class Both:
     """A shard of which both kinds of features are made, in this process."""
 
