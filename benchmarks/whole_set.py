@@ -1,9 +1,9 @@
 """What all features of a clip take, against the peer's way, in one process and one thread.
 
 All features are the 518 summary features, harmonic and percussive energies, log-mel, MFCC and
-constant-Q. In one pass they are made of one decoding and one of each transform; the two assets,
-either of which may be wanted without the other, decode and transform for themselves. The peer takes
-them one after the other from librosa, as its documentation shows them; its 518 are those of the
+constant-Q. In one pass they are made of one decoding and one of each transform, as by a run of both
+assets; two runs, one of each asset, decode and transform for themselves. The peer takes them one
+after the other from librosa, as its documentation shows them; its 518 are those of the
 FMA dataset's published script. Times are of the processor, the least of the rounds.
 
     .venv/bin/python benchmarks/whole_set.py clip.mp3
@@ -34,7 +34,7 @@ def main() -> None:
     ways: dict[str, Callable[[Path], object]] = {
         "the peer": peers_way,
         "one pass": one_pass.extract,
-        "the two assets": two_assets,
+        "two runs": two_runs,
     }
     seconds = {name: [] for name in ways}
     with threadpool_limits(1):
@@ -63,8 +63,8 @@ def peers_way(path: Path) -> tuple:
     return summary_features, energies, log_mel, mfcc, constant_q
 
 
-def two_assets(path: Path) -> tuple:
-    """All features of a file as runs of the two assets compute them."""
+def two_runs(path: Path) -> tuple:
+    """All features of a file as two runs, one of each asset, compute them."""
     return summary.extract(path), spectrograms.extract(path)
 
 
