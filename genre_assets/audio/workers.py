@@ -87,7 +87,8 @@ class WorkerPool:
             function: A top-level function of an importable module; its argument and its result
                 must pickle.
             items: What to run it on; with none, no process starts.
-            limit_s: Seconds that one item may take, after which its worker is ended.
+            limit_s: Seconds that one item may take, after which its worker is ended. It then has
+                one more try: they pass while a computer sleeps or a run is suspended, too.
             name: Names an item in the sentence that says what became of it.
 
         Yields:
@@ -113,10 +114,15 @@ class WorkerPool:
                 done, _ = wait(running, _BREAKDOWN_POLL_S, FIRST_COMPLETED)
                 broken = self._pool is None or not self._pool.active
                 for future in done:
-                    if not isinstance(future.exception(), BrokenProcessPool):
-                        item, _ = running.pop(future)
-                        self._items += 1
-                        yield item, _result(future, name(item), limit_s)
+                    error = future.exception()
+                    if isinstance(error, BrokenProcessPool):
+                        continue
+                    item, again = running.pop(future)
+                    if isinstance(error, TimeoutError) and not again:
+                        retried.append(item)
+                        continue
+                    self._items += 1
+                    yield item, _result(future, name(item), limit_s)
                 if broken:
                     self.close()
                     for item, again in running.values():

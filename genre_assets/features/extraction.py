@@ -118,8 +118,7 @@ def extract_shard(
     Args:
         lake: The lake.
         shard: The shard.
-        extractors: What is computed; those who name the same ones do so in the same order, for
-            another run of the shard is waited for, table by table.
+        extractors: What is computed; another run of one of them on this shard is waited for.
         workers: The processes that compute.
         log: Takes lines about the progress.
 
@@ -130,9 +129,10 @@ def extract_shard(
         UserError: If there is nowhere to keep what is compiled.
     """
     with contextlib.ExitStack() as locks:
-        for extractor in extractors:
+        # In one order, however they are named: no two runs ever wait for each other.
+        for extractor in sorted(extractors, key=lambda extractor: extractor.features.name):
             # Another run of the same shard would take the journals from under this one.
-            locks.enter_context(lake.lock(extractor.features, shard))
+            locks.enter_context(lake.held(extractor.features, shard, log))
         audio = lake.read(AUDIO, [shard])
         parts = [_Part(lake, shard, extractor) for extractor in extractors]
         _extract_into_journals(parts, audio, workers, log)
@@ -267,13 +267,19 @@ def analyse(due: DueClip) -> dict[str, object]:
     from genre_assets.audio.decode import decoded
     from genre_assets.features.transforms import Transforms
 
-    due.clip.refuse_if_changed()
-    with decoded(due.clip.path) as (samples, sample_rate):
-        transforms = Transforms(samples, sample_rate)
-        return {
-            name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
-            for name, compute in due.compute.items()
-        }
+    try:
+        with decoded(due.clip.path) as (samples, sample_rate):
+            # Once it is read: before, it may still become another one on the way.
+            due.clip.refuse_if_changed()
+            transforms = Transforms(samples, sample_rate)
+            return {
+                name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
+                for name, compute in due.compute.items()
+            }
+    except AudioError:
+        # What is wrong with another file is not wrong with the one that was probed.
+        due.clip.refuse_if_changed()
+        raise
 
 
 def _computed(

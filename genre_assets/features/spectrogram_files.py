@@ -23,6 +23,7 @@ from genre_assets.features import spectrograms
 from genre_assets.features.spectrograms import Segment
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.tables import SUPERSEDED_FILES_STAY_S, Lake
+from genre_assets.takedowns.files import everything_of, unless_vanished
 
 FOLDER = "tfrecords"
 
@@ -75,15 +76,19 @@ def remove_contents(lake_root: Path, contents: frozenset[str]) -> int:
 def remove_unlisted(lake: Lake) -> int:
     """Delete files that no row names any more, or that a kill left; how many files.
 
-    They stay for a day, for whoever is reading them and for runs that still write.
+    They stay for a day, for whoever is reading them and for runs that still write. Rows that a
+    killed run left in its journal name theirs, too: the next run takes them over.
     """
     oldest_to_keep = time.time() - SUPERSEDED_FILES_STAY_S
-    listed = set(lake.read(SPECTROGRAMS, columns=["file"])["file"].to_pylist())
-    return sum(
-        _removed(path)
-        for path in _all_files(lake.root, "*/*")
-        if str(path.relative_to(lake.root)) not in listed and path.stat().st_mtime < oldest_to_keep
-    )
+    listed = {row["file"] for row in everything_of(lake, SPECTROGRAMS, ["file"])}
+    removed = 0
+    for path in _all_files(lake.root, "*/*"):
+        if str(path.relative_to(lake.root)) not in listed:
+            with unless_vanished():
+                if path.stat().st_mtime < oldest_to_keep:
+                    path.unlink()
+                    removed += 1
+    return removed
 
 
 def _all_files(lake_root: Path, pattern: str) -> list[Path]:

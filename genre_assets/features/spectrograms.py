@@ -6,7 +6,8 @@ samples at the file's own rate, float16:
 - ``log_mel``: 128 mel bands in decibels, ``librosa.power_to_db(librosa.feature.melspectrogram)``;
 - ``mfcc``: 20 cepstral coefficients of it, ``librosa.feature.mfcc``, those of the summary features;
 - ``constant_q``: 84 semitones from C1 in decibels, ``librosa.amplitude_to_db(abs(librosa.cqt))``,
-  tuned to the track as in the summary features;
+  tuned to the stretch of the track that is analysed in one go: a clip is one, and then as in the
+  summary features;
 - ``energies``: harmonic and percussive energy in decibels (:mod:`genre_assets.features.hpss`).
 
 Decibels are librosa's with its defaults: the reference is 1, and what lies more than 80 dB below

@@ -12,7 +12,7 @@ import os
 import time
 import uuid
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -20,9 +20,10 @@ from typing import Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from genre_assets.lake.schemas import Table
+from genre_assets.progress import Log, silent
 
 Item = TypeVar("Item")
 
@@ -121,6 +122,20 @@ class Lake:
         folder = self.root / "locks"
         folder.mkdir(parents=True, exist_ok=True)
         return FileLock(folder / f"{table.name}.{partition or 'all'}.lock")
+
+    @contextlib.contextmanager
+    def held(self, table: Table, partition: str | None = None, log: Log = silent) -> Iterator[None]:
+        """Hold the lock on a partition, and say so where another run has to be waited for."""
+        lock = self.lock(table, partition)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            log(f"Another run is writing {table.name} {partition or ''}: waiting until it is done")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     def remove_superseded_files(self, table: Table) -> None:
         """Delete the files of a table that a newer version replaced, or a kill left, long ago."""

@@ -7,19 +7,18 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genre_assets.lake.schemas import (
-    Table,
-)
+from genre_assets.lake.schemas import Table
 from genre_assets.lake.tables import Lake
 
 
 def everything_of(lake: Lake, table: Table, columns: list[str]) -> list[dict]:
     """Rows of a table, those that still stand in journals too."""
-    rows = lake.read(table, columns=columns).to_pylist()
+    rows = []
+    # Journals first: a run that ends meanwhile moves its rows from there into the table.
     for path in sorted((lake.root / "journal" / table.name).glob("*/*.parquet")):
         with unless_vanished():
             rows += read_columns(path, columns).to_pylist()
-    return rows
+    return rows + lake.read(table, columns=columns).to_pylist()
 
 
 def versions(lake: Lake, table: Table, key: str | None) -> list[Path]:

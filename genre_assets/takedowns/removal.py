@@ -5,15 +5,12 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from filelock import Timeout
 
 from genre_assets.audio.status import Status
 from genre_assets.features.spectrogram_files import remove_contents
@@ -221,7 +218,7 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
         files = [*versions(lake, table, key), *journal_files(lake, table, key)]
         if not any(_holds(path, table, gone) for path in files):
             continue
-        with _held(lake, _WRITTEN_WITH.get(table.name, table), key, log):
+        with lake.held(_WRITTEN_WITH.get(table.name, table), key, log):
             if lake.path(table, key):
                 rows = lake.read(table, [key])
                 kept = rows.filter(pc.invert(gone.among(table, rows)))
@@ -255,20 +252,6 @@ def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
     written = path.stat().st_mtime_ns
     write_parquet(kept, path)
     os.utime(path, ns=(written, written))
-
-
-@contextmanager
-def _held(lake: Lake, table: Table, partition: str | None, log: Log) -> Iterator[None]:
-    lock = lake.lock(table, partition)
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
-        log(f"Another run is writing {table.name} {partition or ''}: waiting until it is done")
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _forget_tasks(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:

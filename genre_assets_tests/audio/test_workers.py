@@ -50,6 +50,13 @@ def raise_what_does_not_unpickle(item):
     raise TwoArgumentError(item, "times")
 
 
+def hang_once(marker):
+    if not marker.exists():
+        marker.touch()
+        time.sleep(600)
+    return "done"
+
+
 def run_in_workers(function, items, workers, limit_s, **options):
     with WorkerPool(workers) as pool:
         yield from pool.run(function, items, limit_s, **options)
@@ -94,6 +101,11 @@ def test_an_item_that_kills_the_only_worker_leaves_the_next_ones_unharmed():
             assert result.status is Status.WORKER_DIED
         else:
             assert result == item
+
+
+def test_what_took_too_long_has_another_try_for_the_computer_may_have_slept(tmp_path):
+    marker = tmp_path / "marker"
+    assert list(run_in_workers(hang_once, [marker], 1, limit_s=2)) == [(marker, "done")]
 
 
 def test_an_error_that_does_not_unpickle_is_that_items_failure():

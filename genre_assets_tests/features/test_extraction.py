@@ -1,4 +1,5 @@
 import errno
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -19,6 +20,7 @@ from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
     SPECTROGRAM_FAILURES,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
 )
 from genre_assets.lake.tables import Lake
@@ -266,6 +268,29 @@ def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(t
         analyse(DueClip(clip, {}))
 
 
+@pytest.mark.parametrize("emptied_first", [False, True])
+def test_a_file_that_changes_while_it_is_decoded_has_no_features(
+    tmp_path, monkeypatch, emptied_first
+):
+    path = tmp_path / "changing.wav"
+    soundfile.write(path, noise(22_050), 22_050)
+    found = path.stat()
+    read = decode.read_audio
+
+    def read_while_it_changes(*args, **options):
+        if emptied_first:
+            path.write_bytes(b"")
+        audio = read(*args, **options)
+        path.write_bytes(b"another sound")
+        return audio
+
+    monkeypatch.setattr(decode, "read_audio", read_while_it_changes)
+    clip = Clip("a", "old content", path, 1.0, found.st_size, found.st_mtime_ns)
+    with pytest.raises(AudioError, match="changed after it was probed") as caught:
+        analyse(DueClip(clip, {}))
+    assert caught.value.status == Status.FAILED
+
+
 class Both:
     """A shard of which both kinds of features are made, in this process."""
 
@@ -364,6 +389,37 @@ def test_an_error_nobody_foresaw_in_one_kind_leaves_the_other_whole(both):
 
 def _full_disk(clip, transforms):
     raise OSError(errno.ENOSPC, "No space left on device")
+
+
+@pytest.mark.parametrize("table", [SPECTROGRAMS, SUMMARY_FEATURES])
+def test_a_run_waits_for_another_one_of_either_kind_and_says_so(both, table):
+    waiting = threading.Event()
+
+    def log(line):
+        if f"Another run is writing {table.name} {SHARD}: waiting" in line:
+            waiting.set()
+
+    with both.lake.lock(table, SHARD):
+        arguments = (both.lake, SHARD, both.extractors, both, log)
+        work = threading.Thread(target=extract_shard, args=arguments)
+        work.start()
+        assert waiting.wait(10)
+        assert both.asked_for == {}
+    work.join(60)
+    assert list(both.asked_for) == ["long", "short"]
+
+
+def test_locks_are_taken_in_one_order_however_the_kinds_are_named(both, monkeypatch):
+    held, taken = Lake.held, []
+
+    def recorded(lake, table, *rest):
+        taken.append(table.name)
+        return held(lake, table, *rest)
+
+    monkeypatch.setattr(Lake, "held", recorded)
+    both.refresh(*both.extractors)
+    both.refresh(*reversed(both.extractors))
+    assert taken == 2 * ["spectrograms", "summary_features"]
 
 
 def test_a_clip_that_a_worker_dies_of_has_neither_kind(both):

@@ -5,7 +5,7 @@ import soundfile
 
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.features import spectrograms, summary
+from genre_assets.features import spectrogram_files, spectrograms, summary
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.spectrogram_files import remove_contents, remove_unlisted
@@ -149,6 +149,31 @@ def test_files_that_no_row_names_go_after_a_day(lake, music):
         os.utime(path, (0, 0))
     assert remove_unlisted(lake) == 1
     assert files(lake) == [f"{content('one')}.tfrecord"]
+
+
+def test_files_that_a_killed_run_got_done_stay_until_the_next_takes_them_over(
+    lake, music, monkeypatch
+):
+    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    rows, workers = audio(music, a="one", b="two"), InThisProcess()
+    workers.killed_after = 1
+    with pytest.raises(KeyboardInterrupt):
+        refresh(lake, rows, workers)
+    for path in (lake.root / "tfrecords").rglob("*.tfrecord"):
+        os.utime(path, (0, 0))
+    # As a run of another shard does at its end.
+    assert remove_unlisted(lake) == 0
+    segments, _, analysed = refresh(lake, rows)
+    assert analysed == ["b"]
+    assert all((lake.root / row["file"]).exists() for row in segments)
+
+
+def test_files_that_another_run_renames_meanwhile_are_passed_over(lake, music, monkeypatch):
+    [row], _, _ = refresh(lake, audio(music, a="one"))
+    path = lake.root / row["file"]
+    vanished = path.with_name(".two.tfrecord.tmp")
+    monkeypatch.setattr(spectrogram_files, "_all_files", lambda *where: [vanished, path])
+    assert remove_unlisted(lake) == 0
 
 
 def test_a_content_that_has_to_go_goes_with_all_its_versions(lake, music, monkeypatch):
