@@ -21,9 +21,9 @@ import pyarrow as pa
 
 from genre_assets.features import spectrograms
 from genre_assets.features.spectrograms import Segment
+from genre_assets.lake.files import everything_of, unless_vanished
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.tables import SUPERSEDED_FILES_STAY_S, Lake
-from genre_assets.takedowns.files import everything_of, unless_vanished
 
 FOLDER = "tfrecords"
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 
 from genre_assets.audio.status import Status
+from genre_assets.lake.files import everything_of
 from genre_assets.lake.schemas import (
     AUDIO,
     FETCHES,
@@ -12,7 +13,6 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.takedowns.files import everything_of
 from genre_assets.takedowns.record import names_of, same_track, subject_and_reached
 
 

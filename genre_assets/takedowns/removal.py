@@ -15,6 +15,14 @@ import pyarrow.parquet as pq
 from genre_assets.audio.status import Status
 from genre_assets.features.spectrogram_files import remove_contents
 from genre_assets.labels.labelling import TAKEN_DOWN
+from genre_assets.lake.files import (
+    everything_of,
+    journal_files,
+    journal_keys,
+    read_columns,
+    unless_vanished,
+    versions,
+)
 from genre_assets.lake.schemas import (
     AUDIO,
     CHAMPIONS,
@@ -42,14 +50,6 @@ from genre_assets.lake.views import refresh_views
 from genre_assets.progress import Log, counted, silent
 from genre_assets.sources import attribution
 from genre_assets.sources.fma_site.downloads import partial_key
-from genre_assets.takedowns.files import (
-    everything_of,
-    journal_files,
-    journal_keys,
-    read_columns,
-    unless_vanished,
-    versions,
-)
 from genre_assets.takedowns.reach import reached_by
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
