@@ -80,7 +80,10 @@ def fma_site_catalogue(
         account = Account()
         guest = fma_site.guest()
         # Two sweeps at a time would ask twice and lose each other's sightings.
-        with opened.lock(SWEEPS), Archive(opened, uuid.uuid4().hex) as archive:
+        with (
+            opened.held(SWEEPS, log=context.log.info),
+            Archive(opened, uuid.uuid4().hex) as archive,
+        ):
             swept_before = opened.read(SWEEPS)
             try:
                 with guest.visit(opened, archive, context.log.info) as visitor:
@@ -205,7 +208,7 @@ def fetches(
             gone = taken_down(opened)
             policy = Policy(frozenset(licence_policy.excluded), gone.reason_for, gone.contents)
             listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
-            with opened.lock(FETCHES, shard):
+            with opened.held(FETCHES, shard, context.log.info):
                 previous = opened.read(FETCHES, [shard])
                 rows = previous
                 if listed.num_rows:

@@ -52,7 +52,7 @@ def audio(
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
-            with opened.lock(AUDIO, shard):
+            with opened.held(AUDIO, shard, context.log.info):
                 previous, journal = opened.read(AUDIO, [shard]), opened.journal(AUDIO, shard)
                 rows = probe_shard(
                     placed, previous, pool, log_of(context, shard), why_missing, journal
@@ -88,7 +88,7 @@ def id3_tags(
         for shard in context.partition_keys:
             account = Account()
             files = opened.read(AUDIO, [shard])
-            with opened.lock(ID3_TAGS, shard):
+            with opened.held(ID3_TAGS, shard, context.log.info):
                 previous = opened.read(ID3_TAGS, [shard])
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)

@@ -130,7 +130,8 @@ class Lake:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            log(f"Another run is writing {table.name} {partition or ''}: waiting until it is done")
+            what = f"{table.name} {partition}" if partition else table.name
+            log(f"Another run is writing {what}: waiting until it is done")
             lock.acquire()
         try:
             yield
