@@ -74,7 +74,7 @@ class WorkerPool:
         self,
         function: Callable[[Item], Result],
         items: Iterable[Item],
-        limit_s: float,
+        limit_s: float | Callable[[Item], float],
         name: Callable[[Item], str] = str,
     ) -> Generator[tuple[Item, Result | AudioError], None, None]:
         """Run a function on every item and yield the results as they finish.
@@ -87,8 +87,9 @@ class WorkerPool:
             function: A top-level function of an importable module; its argument and its result
                 must pickle.
             items: What to run it on; with none, no process starts.
-            limit_s: Seconds that one item may take, after which its worker is ended. It then has
-                one more try: they pass while a computer sleeps or a run is suspended, too.
+            limit_s: Seconds that an item may take, or how to tell them from it, after which its
+                worker is ended. It then has one more try: they pass while a computer sleeps or a
+                run is suspended, too.
             name: Names an item in the sentence that says what became of it.
 
         Yields:
@@ -96,6 +97,7 @@ class WorkerPool:
             :class:`~genre_assets.audio.status.AudioError` that the function raised, or one with
             status ``timed_out``, ``worker_died`` or ``failed``.
         """
+        limit = limit_s if callable(limit_s) else lambda _: limit_s
         started = time.monotonic()
         waiting = iter(items)
         running: dict[Future, tuple[Item, bool]] = {}
@@ -105,7 +107,7 @@ class WorkerPool:
                 room = IN_FLIGHT_PER_WORKER * self._workers - len(running)
                 for item, again in islice(_both(retried, waiting), room):
                     future = self._started().schedule(
-                        outcome, (function, item, name(item)), timeout=limit_s
+                        outcome, (function, item, name(item)), timeout=limit(item)
                     )
                     running[future] = item, again
                 if not running:
@@ -122,7 +124,7 @@ class WorkerPool:
                         retried.append(item)
                         continue
                     self._items += 1
-                    yield item, _result(future, name(item), limit_s)
+                    yield item, _result(future, name(item), limit(item))
                 if broken:
                     self.close()
                     for item, again in running.values():

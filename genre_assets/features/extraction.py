@@ -41,8 +41,8 @@ Result = TypeVar("Result")
 
 LIMIT_S = 60.0
 LIMIT_PER_AUDIO_SECOND = 0.5
-"""A worker is ended after 60 s and half the duration of the longest clip, some sixty times what
-a slow machine needs."""
+"""A worker is ended after 60 s and half the duration of its clip, some sixty times what a slow
+machine needs."""
 
 
 def all_rows(lake: Lake, rows: pa.Table) -> pa.Table:
@@ -208,12 +208,11 @@ def _extract_into_journals(
     if not due:
         return
     require_a_place_for_kernels()
-    longest_s = max(item.clip.duration_s for item in due)
     progress = Progress("clips analysed", len(due), log)
     results = workers.run(
         analyse,
         _noted(due, parts),
-        limit_s=LIMIT_S + LIMIT_PER_AUDIO_SECOND * longest_s,
+        limit_s=lambda item: LIMIT_S + LIMIT_PER_AUDIO_SECOND * item.clip.duration_s,
         name=lambda item: str(item.clip.path),
     )
 

@@ -108,6 +108,13 @@ def test_what_took_too_long_has_another_try_for_the_computer_may_have_slept(tmp_
     assert list(run_in_workers(hang_once, [marker], 1, limit_s=2)) == [(marker, "done")]
 
 
+def test_each_item_may_have_a_limit_of_its_own():
+    limits = {"hang": 1.0, "a": 600.0}
+    results = dict(run_in_workers(act, limits, workers=1, limit_s=limits.__getitem__))
+    assert results["a"] == "a"
+    assert results["hang"].reason == "hang was not done after 1 s and was given up."
+
+
 def test_an_error_that_does_not_unpickle_is_that_items_failure():
     [(_, error)] = run_in_workers(
         raise_what_does_not_unpickle, [3], 1, 60, name=lambda i: f"no {i}"
