@@ -22,13 +22,14 @@ from genre_assets.audio import probe
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.due import Need, is_due, with_journal
 from genre_assets.errors import UserError
-from genre_assets.features import clips, spectrograms, summary
+from genre_assets.features import clips
+from genre_assets.features.extraction import Extractor
+from genre_assets.features.spectrogram_extraction import spectrogram_extractor
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake.schemas import (
     AUDIO,
-    FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
-    SPECTROGRAM_FAILURES,
     SPECTROGRAMS,
     SUMMARY_FEATURES,
     TASK_MEMBERS,
@@ -78,8 +79,9 @@ _TRACK_COLUMNS = [
 ]
 _AUDIO_COLUMNS = ["track_id", "sha256", "path", "bytes", "mtime_ns", "status", "probe_version"]
 _TAG_COLUMNS = ["track_id", "sha256", "status", "reader_version"]
-_FEATURE_COLUMNS = ["track_id", "sha256", "extractor_version"]
-_FAILURE_COLUMNS = [*_FEATURE_COLUMNS, "status"]
+_FEATURE_COLUMNS = ["track_id", "sha256", "extractor_version", "file", "bytes"]
+"""Read of a table of features, as far as it has them."""
+_FAILURE_COLUMNS = ["track_id", "sha256", "extractor_version", "status"]
 
 _NOT_WORTH_TELLING = frozenset({"stored", "gone"})
 _SAME_FILE = pa.array([Need.NOTHING, Need.VERSION, Need.ASKED, Need.FAILED], pa.string())
@@ -242,12 +244,10 @@ class _Shards:
         files, read_again = rows.filter(stays), due.filter(stays)
         read = shard, files, read_again, to_come
         parts.append(self._tags(*read))
-        version = summary.EXTRACTOR_VERSION
-        parts.append(self._features(SUMMARY_FEATURES, FEATURE_FAILURES, version, *read))
+        parts.append(self._features(summary_extractor(), *read))
         # Kept up to date where somebody once asked for them, and made nowhere else.
         if self._lake.path(SPECTROGRAMS, shard):
-            version = spectrograms.EXTRACTOR_VERSION
-            parts.append(self._features(SPECTROGRAMS, SPECTROGRAM_FAILURES, version, *read))
+            parts.append(self._features(spectrogram_extractor(self._lake.root), *read))
         return parts
 
     def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> Work:
@@ -275,16 +275,17 @@ class _Shards:
 
     def _features(
         self,
-        table: Table,
-        failure_table: Table,
-        version: int,
+        extractor: Extractor,
         shard: str,
         files: pa.Table,
         read_again: pa.Array,
         to_come: int,
     ) -> Work:
-        features = self._with_journal(table, shard, _FEATURE_COLUMNS)
-        failures = self._with_journal(failure_table, shard, _FAILURE_COLUMNS)
+        table, version = extractor.features, extractor.version
+        columns = [name for name in _FEATURE_COLUMNS if name in table.schema.names]
+        intact = extractor.intact(self._lake, self._read(table, shard, columns))
+        features = with_journal(intact, self._lake.journal(table, shard))
+        failures = self._with_journal(extractor.failures, shard, _FAILURE_COLUMNS)
         due = _counted(clips.needs(version, files, features, failures), files["sha256"])
         sound = _if_sound(files, read_again)
         most = _counted(clips.needs(version, sound, features, failures), files["sha256"])

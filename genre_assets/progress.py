@@ -55,7 +55,8 @@ class Progress:
         failed = f", {self.failed} failed" if self.failed else ""
         tells = _ENOUGH_TO_TELL <= self.done < self._total
         rest = f", {duration(left)} left" if tells else ""
-        return f"{self.done} of {self._total} {self._noun}{failed}, {rate:.1f}/s{rest}"
+        pace = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else "0/s"
+        return f"{self.done} of {self._total} {self._noun}{failed}, {pace}{rest}"
 
 
 def duration(seconds: float) -> str:

@@ -17,8 +17,9 @@ from genre_assets.audio.probe import Probe, probe_shard
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import UserError
-from genre_assets.features import summary
+from genre_assets.features import spectrograms, summary
 from genre_assets.features.extraction import extract_shard
+from genre_assets.features.spectrogram_files import relative_path
 from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake import tables as lake_tables
 from genre_assets.lake.schemas import (
@@ -669,7 +670,7 @@ def test_the_command_line_plans_retries_and_plans_again(refresh, capsys):
     assert "use one of fetches" in capsys.readouterr().err
 
 
-def test_spectrograms_are_told_of_where_they_were_once_made(tmp_path):
+def test_spectrograms_are_told_of_where_they_were_once_made_and_where_files_were_lost(tmp_path):
     lake = Lake(tmp_path)
     probed = {
         "sha256": "a" * 64, "path": str(tmp_path / "a.wav"), "bytes": 1, "mtime_ns": 1,
@@ -682,5 +683,19 @@ def test_spectrograms_are_told_of_where_they_were_once_made(tmp_path):
         lake.write(AUDIO, AUDIO.of_rows([probed | {"track_id": track["track_id"]}]), shard)
     assert plan_of(lake, asset="spectrograms").work == []
     lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_01")
+    (work,) = plan_of(lake, asset="spectrograms").work
+    assert (work.partition, work.due) == ("folder_01", {"new": 1})
+
+    path = lake.root / relative_path(probed["sha256"])
+    row = {
+        "track_id": "folder:1", "sha256": probed["sha256"], "segment": 0, "bytes": 4,
+        "file": relative_path(probed["sha256"]),
+        "extractor_version": spectrograms.EXTRACTOR_VERSION,
+    }  # fmt: skip
+    lake.write(SPECTROGRAMS, SPECTROGRAMS.of_rows([row]), "folder_01")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"file")
+    assert plan_of(lake, asset="spectrograms").is_empty
+    path.unlink()
     (work,) = plan_of(lake, asset="spectrograms").work
     assert (work.partition, work.due) == ("folder_01", {"new": 1})

@@ -24,3 +24,11 @@ def test_the_last_one_is_always_said_and_has_no_time_left():
     progress.count()
     assert len(lines) == 1
     assert "left" not in lines[0]
+
+
+def test_slow_work_is_told_by_the_seconds_that_each_takes(monkeypatch):
+    moments = iter([0.0, 20.0, 20.0])
+    monkeypatch.setattr("genre_assets.progress.time.monotonic", lambda: next(moments))
+    lines = []
+    Progress("clips analysed", 1, lines.append).count()
+    assert lines == ["1 of 1 clips analysed, 20.0 s each"]

@@ -17,17 +17,18 @@ def statistics(rows: np.ndarray) -> dict[str, np.ndarray]:
     precision, and so they are summed in that.
 
     Args:
-        rows: Shape (rows, frames), float32 or float64, contiguous.
+        rows: Shape (rows, frames), float32 or float64; in row-major order unless it is contiguous
+            in the other.
 
     Returns:
         For each of ``kurtosis``, ``max``, ``mean``, ``median``, ``min``, ``skew`` and ``std`` an
         array of shape (rows,). Skew and kurtosis are the biased ones, kurtosis is 0 for a normal
         distribution, and both are NaN for a row that is constant but for rounding.
     """
-    if rows.flags.c_contiguous:
-        mean, variance, third, fourth = _moments_of_rows(rows)
-    else:
+    if rows.flags.fnc:
         mean, variance, third, fourth = _moments_of_columns(rows.T)
+    else:
+        mean, variance, third, fourth = _moments_of_rows(np.ascontiguousarray(rows))
     is_constant = variance <= (np.finfo(rows.dtype).eps * mean) ** 2
     spread = np.where(is_constant, np.nan, variance)
     with np.errstate(divide="ignore", invalid="ignore"):

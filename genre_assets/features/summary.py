@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 COLUMNS = list(SUMMARY_COLUMNS)
 """Names of the 518 features, in the order of the values."""
 
-EXTRACTOR_VERSION = 1
+EXTRACTOR_VERSION = 2
 """Raised whenever the values change: features of an older version are computed anew."""
 
 FEATURE_SOURCE = "genre_assets 518, librosa 0.11 conventions"
