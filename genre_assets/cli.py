@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     retry.add_argument("--track", metavar="ID", help="a track_id such as fma_site:1234")
     retry.add_argument(
         "--table",
-        choices=("fetches", "audio", "id3_tags", "feature_failures"),
+        choices=("fetches", "audio", "id3_tags", "feature_failures", "spectrogram_failures"),
         help="where it failed (default: everywhere)",
     )
     retry.set_defaults(command=_retry)

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from genre_assets import cli
 from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
@@ -18,7 +19,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.quarantine import RUN_ID, ask_again, asked_for
+from genre_assets.quarantine import RUN_ID, TABLES, ask_again, asked_for
 from genre_assets.tags.reading import READER_VERSION
 
 SHARD = "folder_00"
@@ -233,3 +234,10 @@ def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
     assert again.keys() == found.keys() and again != found
     assert ask_again(lake, status="silent").waiting == 0
     assert asked_for(lake, looked_at)[0] == {}
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_the_command_line_takes_every_table_that_holds_failures(lake, monkeypatch, capsys, table):
+    monkeypatch.setenv("GENRE_ASSETS_DATA", str(lake.root))
+    assert cli.main(["retry", "--table", table]) == 0
+    assert "Nothing was marked" in capsys.readouterr().out
