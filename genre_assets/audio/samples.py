@@ -2,6 +2,9 @@
 
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import cached_property
+from io import BufferedRandom
 
 import numpy as np
 
@@ -19,24 +22,37 @@ class SamplesOnDisk:
     """
 
     def __init__(self):
-        self._file = tempfile.TemporaryFile(prefix="genre_assets-")  # noqa: SIM115
+        self._opened = ExitStack()
         self._length = 0
+
+    @cached_property
+    def _file(self) -> BufferedRandom:
+        # Not before it is needed: most clips need no folder that can be written.
+        return self._opened.enter_context(tempfile.TemporaryFile(prefix="genre_assets-"))
 
     def __enter__(self) -> "SamplesOnDisk":
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._file.close()
+        self._opened.close()
 
     def append(self, samples: np.ndarray) -> None:
-        """Write samples, float32 of shape (n,), after the last."""
+        """Write samples, float32 of shape (n,), after the last.
+
+        Raises:
+            OSError: If there is no room; names the temporary folder.
+        """
         self._file.seek(0, 2)
-        self._file.write(np.ascontiguousarray(samples, np.float32).data)
+        try:
+            self._file.write(np.ascontiguousarray(samples, np.float32).data)
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error
         self._length += len(samples)
 
     def clear(self) -> None:
         """Drop all samples."""
-        self._file.truncate(0)
+        if self._length:
+            self._file.truncate(0)
         self._length = 0
 
     def __len__(self) -> int:

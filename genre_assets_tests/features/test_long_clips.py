@@ -1,5 +1,7 @@
 """Clips too long for the memory, made short by lowering what counts as long."""
 
+import errno
+import io
 import tempfile
 
 import numpy as np
@@ -93,7 +95,7 @@ def test_an_undefined_clip_on_disk_is_refused(opened, small_pieces, tmp_path, so
     assert caught.value.status == status
 
 
-def test_a_clip_beyond_the_longest_is_refused(opened, small_pieces, tmp_path, monkeypatch):
+def test_a_clip_beyond_the_longest_is_refused(small_pieces, tmp_path, monkeypatch):
     small_pieces()
     path = tmp_path / "clip.mp3"
     soundfile.write(path, noise(44_100, 3), 44_100)
@@ -127,3 +129,22 @@ def test_a_second_decoder_begins_anew(opened, small_pieces, tmp_path, monkeypatc
     with decode.decoded(path) as (found, _):
         assert isinstance(found, SamplesOnDisk)
         np.testing.assert_array_equal(found[:], expected)
+
+
+def test_a_short_clip_needs_no_temporary_folder(tmp_path, monkeypatch):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, noise(44_100, 3), 44_100)
+    monkeypatch.setattr(samples.tempfile, "TemporaryFile", None)
+    with decode.decoded(path) as (found, _):
+        np.testing.assert_array_equal(found, decode.decode(path)[0])
+
+
+def test_a_temporary_folder_without_room_is_named(monkeypatch):
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(samples.tempfile, "TemporaryFile", lambda **_: Full())
+    with SamplesOnDisk() as on_disk, pytest.raises(OSError, match="No space left") as caught:
+        on_disk.append(noise(44_100))
+    assert caught.value.filename == tempfile.gettempdir()
