@@ -30,7 +30,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
-from genre_assets.progress import Log, counted
+from genre_assets.progress import counted
 from genre_assets.rates import record_rate
 from genre_assets.resources import FmaDataset, LakeResource, Workers
 
@@ -82,6 +82,8 @@ def extraction(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """Summary features, spectrograms, or both from one decoding of each clip."""
     from genre_assets.features.extraction import extract_shard
+    from genre_assets.features.spectrogram_files import remove_unlisted
+    from genre_assets.takedowns.removal import enforce
 
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
     with lake.open() as opened, workers.open(_warm_up(wanted)) as pool, in_one_sentence():
@@ -103,7 +105,9 @@ def extraction(
                     opened.version(of.extractor.failures, shard),
                 )
         if SPECTROGRAMS.name in wanted:
-            _remove_files(opened, context.log.info)
+            remove_unlisted(opened)
+        # Tracks may have been taken down after their audio was read of.
+        enforce(opened, Store(opened.root), context.log.info)
         for each in told.values():
             yield from each.results()
 
@@ -139,16 +143,6 @@ def _on_disk(lake: Lake, of: "Extracted") -> dict[str, int]:
         "tracks": len(set(of.features["track_id"].to_pylist())),
         "bytes_on_disk": sum(filter(None, bytes_there(lake, of.features).values())),
     }
-
-
-def _remove_files(lake: Lake, log: Log) -> None:
-    """Delete files of spectrograms that no row names, or whose tracks had to go."""
-    from genre_assets.features.spectrogram_files import remove_unlisted
-    from genre_assets.takedowns.removal import enforce
-
-    remove_unlisted(lake)
-    # Nothing downstream does it for a run that began before a take-down.
-    enforce(lake, Store(lake.root), log)
 
 
 def _precomputed_asset(

@@ -1,8 +1,10 @@
 """Samples that fit in memory, or lie in a temporary file because they do not."""
 
-import contextlib
 import tempfile
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from functools import cached_property
+from io import BufferedRandom
 
 import numpy as np
 
@@ -22,22 +24,27 @@ class SamplesOnDisk:
     """
 
     def __init__(self):
-        self._file = tempfile.TemporaryFile(prefix="genre_assets-")  # noqa: SIM115
+        self._opened = ExitStack()
         self._length = 0
+
+    @cached_property
+    def _file(self) -> BufferedRandom:
+        # Not before it is needed: most clips need no folder that can be written.
+        return self._opened.enter_context(tempfile.TemporaryFile(prefix="genre_assets-"))
 
     def __enter__(self) -> "SamplesOnDisk":
         return self
 
     def __exit__(self, *_: object) -> None:
         # What a full disk did not take is tried once more, and was told of already.
-        with contextlib.suppress(OSError):
-            self._file.close()
+        with suppress(OSError):
+            self._opened.close()
 
     def append(self, samples: np.ndarray) -> None:
         """Write samples, float32 of shape (n,), after the last.
 
         Raises:
-            AudioError: If the disk is full.
+            AudioError: If there is no room.
         """
         try:
             self._file.seek(0, 2)
@@ -46,14 +53,15 @@ class SamplesOnDisk:
         except OSError as error:
             raise AudioError(
                 Status.FAILED,
-                f"The samples of so long a clip do not fit in {tempfile.gettempdir()} "
+                f"The samples of so long a clip do not fit in {tempfile.tempdir or 'any folder'} "
                 f"({error.strerror}): make room there, or let TMPDIR name another folder.",
             ) from error
         self._length += len(samples)
 
     def clear(self) -> None:
         """Drop all samples."""
-        self._file.truncate(0)
+        if self._length:
+            self._file.truncate(0)
         self._length = 0
 
     def __len__(self) -> int:

@@ -1,5 +1,7 @@
 """What a materialisation of shards tells Dagster, and what Dagster then holds to be out of date."""
 
+from datetime import UTC, datetime
+
 import dagster as dg
 import numpy as np
 import pytest
@@ -7,10 +9,13 @@ import soundfile as sf
 from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
 from dagster._core.loader import LoadingContextForTest
 
+from genre_assets.audio.workers import WorkerPool
 from genre_assets.definitions import defs
-from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.schemas import FEATURE_FAILURES, TRACKS
+from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.resources import LakeResource, MusicFolder, Workers
+from genre_assets.takedowns.request import take_down
 
 FEATURES = ["summary_features", "spectrograms"]
 KEYS = [dg.AssetKey(name) for name in ("audio", "id3_tags")]
@@ -119,3 +124,20 @@ def test_each_shard_of_a_range_has_the_version_of_its_own_rows(platform):
     platform.make("id3_tags", shards=[shard])
     assert platform.stale() == {}
     assert platform.versions()["id3_tags", shard] != first["id3_tags", shard]
+
+
+def test_a_track_that_is_taken_down_while_it_is_analysed_leaves_nothing(tmp_path, monkeypatch):
+    platform, run = Platform(tmp_path), WorkerPool.run
+    platform.add_sound("gone.wav", hz=100)
+    platform.make("folder_catalogue")
+    [track] = platform.lake.read(TRACKS).to_pylist()
+    platform.make("audio", shards=[track["shard"]])
+
+    def run_while_it_is_taken_down(*args, **options):
+        now, store = datetime.now(UTC), Store(platform.lake.root)
+        take_down(platform.lake, store, "track", track["track_id"], "Its maker asked.", now)
+        return run(*args, **options)
+
+    monkeypatch.setattr(WorkerPool, "run", run_while_it_is_taken_down)
+    platform.make("summary_features", shards=[track["shard"]])
+    assert platform.lake.read(FEATURE_FAILURES).num_rows == 0

@@ -45,6 +45,7 @@ class Shard:
         self.lake = lake
         self.journal = lake.journal(SUMMARY_FEATURES, SHARD)
         self.analysed = []
+        self.limits = {}
         self.outcomes = {}
         self.killed_after = None
         self.deadly = set()
@@ -57,6 +58,7 @@ class Shard:
             if self.killed_after is not None and len(self.analysed) == self.killed_after:
                 raise KeyboardInterrupt
             self.analysed.append(clip.sha256)
+            self.limits[clip.sha256] = limit_s(item)
             if clip.sha256 in self.deadly:
                 raise KeyboardInterrupt
             value = np.full(518, sum(clip.sha256.encode()), np.float32)
@@ -72,6 +74,7 @@ class Shard:
         assert self.lake.read(SUMMARY_FEATURES, [SHARD]).equals(self.features)
         assert self.lake.read(FEATURE_FAILURES, [SHARD]).equals(self.failures)
         assert made.analysed == len(self.analysed)
+        assert not list(self.lake.root.glob("journal/*/*/*"))
 
     def tracks(self):
         return [key.partition(":")[2] for key in self.features["track_id"].to_pylist()]
@@ -159,6 +162,29 @@ def test_failures_that_may_not_be_the_files_are_tried_again(shard, status):
     assert shard.failures.num_rows == 0
 
 
+def test_of_two_tries_that_failed_the_last_one_is_told_of(shard):
+    shard.outcomes["x"] = AudioError(Status.FAILED, "no memory")
+    shard.refresh(audio_rows(a="x"))
+    shard.outcomes["x"] = AudioError(Status.SILENT, "a.mp3: silence")
+    shard.refresh(audio_rows(a="x"))
+    assert shard.failures["status"].to_pylist() == [Status.SILENT]
+
+
+def test_what_another_version_cannot_be_computed_of_keeps_no_old_features(shard, monkeypatch):
+    shard.refresh(audio_rows(a="x"))
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
+    shard.outcomes["x"] = AudioError(Status.NOT_FINITE, "a.mp3: changes too little")
+    shard.refresh(audio_rows(a="x"))
+    assert shard.tracks() == []
+    assert shard.failures["extractor_version"].to_pylist() == [EXTRACTOR_VERSION + 1]
+
+
+def test_a_long_clip_is_given_longer(shard):
+    short, long = audio_rows(a="x", b="y")
+    shard.refresh([short, long | {"duration_s": 7200.0}])
+    assert shard.limits["y"] >= shard.limits["x"] + 0.5 * (7200 - 30)
+
+
 def test_a_killed_run_goes_on_where_it_was(shard):
     rows = audio_rows(a="x", b="y", c="z")
     shard.outcomes["y"] = AudioError(Status.SILENT, "b.mp3: silence")
@@ -204,8 +230,9 @@ def test_finished_clips_reach_the_journal_while_others_run(shard, monkeypatch):
 
 
 def test_the_log_says_what_was_done(shard):
+    shard.outcomes["y"] = AudioError(Status.SILENT, "c.mp3: silence")
     shard.refresh(audio_rows(a="x", b="x", c="y"))
-    assert shard.lines[-1].startswith("2 of 2 clips analysed")
+    assert shard.lines[-1].startswith("2 of 2 clips analysed, 1 failed, ")
 
 
 def test_an_empty_shard_is_no_work(shard):
@@ -260,10 +287,14 @@ def test_the_copy_that_is_still_there_is_analysed_for_all_of_its_kind(tmp_path):
     assert failures.num_rows == 0
 
 
-def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(tmp_path):
+@pytest.mark.parametrize(("more_bytes", "later_ns"), [(0, 1), (1, 0)])
+def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(
+    tmp_path, more_bytes, later_ns
+):
     path = tmp_path / "changed.wav"
     soundfile.write(path, noise(22_050), 22_050)
-    clip = Clip("a", "old content", path, 1.0, path.stat().st_size, path.stat().st_mtime_ns - 1)
+    now = path.stat()
+    clip = Clip("a", "old", path, 1.0, now.st_size - more_bytes, now.st_mtime_ns - later_ns)
     with pytest.raises(AudioError, match="changed after it was probed"):
         analyse(DueClip(clip, {}))
 
@@ -297,7 +328,7 @@ class Both:
     def __init__(self, folder):
         self.lake = Lake(folder / "lake")
         self.asked_for = {}
-        self.breaks_at = None
+        self.breaks_at = self.breaks_while = None
         rows = []
         for name, seconds in (("long", 11), ("short", 3)):
             path = folder / f"{name}.wav"
@@ -315,6 +346,8 @@ class Both:
             if item.clip.track_id == self.breaks_at:
                 raise KeyboardInterrupt
             self.asked_for[item.clip.track_id] = sorted(item.compute)
+            if item.clip.track_id == self.breaks_while:
+                raise KeyboardInterrupt
             yield item, function(item)
 
     def refresh(self, *extractors):
@@ -375,6 +408,16 @@ def test_a_killed_run_of_both_kinds_goes_on_where_it_was(both):
     assert list(both.asked_for) == ["short"]
     assert made["summary_features"] == (["long", "short"], [])
     assert made["spectrograms"] == (["long"], ["short"])
+
+
+def test_a_clip_that_took_a_run_of_one_kind_down_comes_last_in_a_run_of_both(both):
+    spectrograms_, summary_ = both.extractors
+    both.breaks_while = "long"
+    with pytest.raises(KeyboardInterrupt):
+        both.refresh(summary_)
+    both.breaks_while = None
+    both.refresh(spectrograms_, summary_)
+    assert list(both.asked_for) == ["short", "long"]
 
 
 def test_an_error_nobody_foresaw_in_one_kind_leaves_the_other_whole(both):

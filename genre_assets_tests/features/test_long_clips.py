@@ -96,7 +96,7 @@ def test_an_undefined_clip_on_disk_is_refused(opened, small_pieces, tmp_path, so
     assert caught.value.status == status
 
 
-def test_a_clip_beyond_the_longest_is_refused(opened, small_pieces, tmp_path, monkeypatch):
+def test_a_clip_beyond_the_longest_is_refused(small_pieces, tmp_path, monkeypatch):
     small_pieces()
     path = tmp_path / "clip.mp3"
     soundfile.write(path, noise(44_100, 3), 44_100)
@@ -132,12 +132,22 @@ def test_a_second_decoder_begins_anew(opened, small_pieces, tmp_path, monkeypatc
         np.testing.assert_array_equal(found[:], expected)
 
 
+def test_a_short_clip_needs_no_temporary_folder(tmp_path, monkeypatch):
+    path = tmp_path / "clip.wav"
+    soundfile.write(path, noise(44_100, 3), 44_100)
+    monkeypatch.setattr(samples.tempfile, "TemporaryFile", None)
+    with decode.decoded(path) as (found, _):
+        np.testing.assert_array_equal(found, decode.decode(path)[0])
+
+
 @pytest.mark.skipif(not FULL_DISK.exists(), reason="this system has no /dev/full")
 def test_a_full_disk_is_told_of_in_a_sentence(small_pieces, tmp_path, monkeypatch):
     small_pieces()
     path = tmp_path / "clip.wav"
     soundfile.write(path, noise(44_100, 3), 44_100)
+    tempfile.gettempdir()
     monkeypatch.setattr(samples.tempfile, "TemporaryFile", lambda **_: FULL_DISK.open("r+b"))
-    with pytest.raises(AudioError, match=r"clip\.wav: The samples of so long .*No space") as caught:
+    said = rf"clip\.wav: The samples of so long .* fit in {tempfile.tempdir} \(No space"
+    with pytest.raises(AudioError, match=said) as caught:
         extract(path)
     assert caught.value.status in WORTH_ANOTHER_TRY
