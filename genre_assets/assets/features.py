@@ -75,7 +75,6 @@ def _spec(
     ],
     can_subset=True,
     backfill_policy=one_run_for_a_range,
-    pool="extraction",
 )
 def extraction(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
@@ -86,7 +85,12 @@ def extraction(
     from genre_assets.takedowns.removal import enforce
 
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
-    with lake.open() as opened, workers.open(_warm_up(wanted)) as pool, in_one_sentence():
+    with (
+        lake.open() as opened,
+        opened.turn("extraction", "is analysing clips on every core", context.log.info),
+        workers.open(_warm_up(wanted)) as pool,
+        in_one_sentence(),
+    ):
         extractors = _extractors(opened, wanted)
         told = {e.features.name: Told(context, e.features.name) for e in extractors}
         for shard in context.partition_keys:

@@ -5,6 +5,7 @@ itself is an external asset, told of each shard together with a fingerprint of i
 an unchanged sweep starts nothing downstream.
 """
 
+import contextlib
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -59,7 +60,6 @@ class SweepConfig(dg.Config):
     TRACKS,
     group_name=GROUP,
     code_version="1",
-    pool="fma_site",
 )
 def fma_site_catalogue(
     context: dg.AssetExecutionContext,
@@ -81,6 +81,7 @@ def fma_site_catalogue(
         guest = fma_site.guest()
         # Two sweeps at a time would ask twice and lose each other's sightings.
         with (
+            _turn_at_site(opened, context),
             opened.held(SWEEPS, log=context.log.info),
             Archive(opened, uuid.uuid4().hex) as archive,
         ):
@@ -184,7 +185,6 @@ tracks = dg.AssetSpec(
     partitions_def=shards,
     code_version="1",
     deps=[tracks],
-    pool="fma_site",
     automation_condition=stale,
 )
 def fetches(
@@ -199,7 +199,12 @@ def fetches(
     from genre_assets.takedowns.record import taken_down
     from genre_assets.takedowns.removal import enforce
 
-    with lake.open() as opened, workers.open() as pool, in_one_sentence():
+    with (
+        lake.open() as opened,
+        _turn_at_site(opened, context),
+        workers.open() as pool,
+        in_one_sentence(),
+    ):
         access = trouble = None
         told = Told(context)
         for shard in context.partition_keys:
@@ -248,6 +253,13 @@ def fetches(
 def unpacked_dataset(lake: Lake) -> Path:
     """Where the zips of the FMA dataset are unpacked to in a lake."""
     return lake.root / "fma_dataset"
+
+
+def _turn_at_site(
+    lake: Lake, context: dg.AssetExecutionContext
+) -> contextlib.AbstractContextManager[None]:
+    # Two at a time would each keep the pause between two requests, and together half of it.
+    return lake.turn("fma_site", "is asking the site", context.log.info)
 
 
 def _record_sweep(

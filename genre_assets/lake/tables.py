@@ -119,24 +119,29 @@ class Lake:
 
     def lock(self, table: Table, partition: str | None = None) -> FileLock:
         """A lock on a partition, for whoever writes what depends on what it read there."""
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return FileLock(folder / f"{table.name}.{partition or 'all'}.lock")
+        return FileLock(self._locks() / f"{table.name}.{partition or 'all'}.lock")
 
     @contextlib.contextmanager
     def held(self, table: Table, partition: str | None = None, log: Log = silent) -> Iterator[None]:
         """Hold the lock on a partition, and say so where another run has to be waited for."""
-        lock = self.lock(table, partition)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            what = f"{table.name} {partition}" if partition else table.name
-            log(f"Another run is writing {what}: waiting until it is done")
-            lock.acquire()
-        try:
+        what = f"{table.name} {partition}" if partition else table.name
+        with _waited_for(self.lock(table, partition), f"is writing {what}", log):
             yield
-        finally:
-            lock.release()
+
+    @contextlib.contextmanager
+    def turn(self, work: str, doing: str, log: Log = silent) -> Iterator[None]:
+        """Hold the turn at work that one run at a time does, and say so where it has to be waited.
+
+        This is not left to a pool of Dagster, for the place of a run that was killed would stay
+        taken there, and every later run would wait for ever.
+
+        Args:
+            work: Name of the work; each has one turn.
+            doing: What the other run does, such as ``is asking the site``.
+            log: Takes the line that says what is waited for.
+        """
+        with _waited_for(FileLock(self._locks() / f"turn.{work}.lock"), doing, log):
+            yield
 
     def remove_superseded_files(self, table: Table) -> None:
         """Delete the files of a table that a newer version replaced, or a kill left, long ago."""
@@ -150,6 +155,11 @@ class Lake:
             with contextlib.suppress(FileNotFoundError):
                 if path.stat().st_mtime < oldest_to_keep:
                     path.unlink()
+
+    def _locks(self) -> Path:
+        folder = self.root / "locks"
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
 
     def _versions(self, table: Table) -> list[tuple[str | None, list[Path]]]:
         """The files of each partition that has one, oldest first, in the order of their keys."""
@@ -258,6 +268,19 @@ class Batches(Generic[Item]):
         if self._items:
             self._hand_on(self._items)
         self._items, self._since = [], time.monotonic()
+
+
+@contextlib.contextmanager
+def _waited_for(lock: FileLock, doing: str, log: Log) -> Iterator[None]:
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log(f"Another run {doing}: waiting until it is done")
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def write_parquet(rows: pa.Table, path: Path, *, small: bool = True) -> None:

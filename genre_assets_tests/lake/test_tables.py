@@ -1,5 +1,6 @@
 import multiprocessing
 import os
+import time
 
 import duckdb
 import pyarrow as pa
@@ -260,3 +261,35 @@ def test_the_summary_columns_are_those_of_features_csv_in_its_order():
     assert names == sorted(names)
     assert (names[0], names[-1]) == ("chroma_cens_kurtosis_01", "zcr_std_01")
     assert all(FMA_FEATURES.schema.field(n).type == pa.float32() for n in names)
+
+
+def take_the_turn(root, taken):
+    with Lake(root).turn("extraction", "is analysing"):
+        taken.set()
+        time.sleep(60)
+
+
+@pytest.fixture
+def other_run(tmp_path):
+    processes = multiprocessing.get_context("spawn")
+    taken = processes.Event()
+    run = processes.Process(target=take_the_turn, args=(tmp_path, taken))
+    run.start()
+    assert taken.wait(60)
+    yield run
+    run.kill()
+    run.join()
+
+
+def test_who_waits_for_a_turn_says_so_and_has_it_once_the_other_run_is_killed(tmp_path, other_run):
+    said = []
+
+    def log(line):
+        said.append(line)
+        other_run.kill()
+
+    with Lake(tmp_path).turn("extraction", "is analysing", log):
+        assert said == ["Another run is analysing: waiting until it is done"]
+    said.clear()
+    with Lake(tmp_path).turn("extraction", "is analysing", log):
+        assert said == []
