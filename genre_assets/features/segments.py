@@ -68,7 +68,9 @@ def first_frames(samples: int, sample_rate: int) -> list[int]:
     if frames < wanted:
         raise AudioError(
             Status.TOO_SHORT,
-            f"It holds {samples / sample_rate:.2f} s of sound, and a segment has {SEGMENT_S:g} s.",
+            # Rounded down, or 10.00 s would be too short for 10 s.
+            f"It holds {100 * samples // sample_rate / 100:.2f} s of sound, and a segment has "
+            f"{SEGMENT_S:g} s.",
         )
     slack = int(SLACK_S * sample_rate) // HOP_LENGTH
     count = max(1, min(MOST_SEGMENTS, (frames + slack) // wanted))

@@ -78,7 +78,10 @@ def test_made_sounds_equal_the_reference(samples, sample_rate):
 @pytest.mark.parametrize(
     ("samples", "sample_rate", "status", "words"),
     [
-        pytest.param(noise(44_100, 0.7), 44_100, Status.TOO_SHORT, "need 0.74 s", id="short"),
+        pytest.param(noise(44_100, 0.7), 44_100, Status.TOO_SHORT, "need 0.75 s", id="short"),
+        pytest.param(
+            noise(44_100, 0.742), 44_100, Status.TOO_SHORT, "holds 0.74 s", id="hardly too short"
+        ),
         pytest.param(noise(44_100, 0), 44_100, Status.TOO_SHORT, "0.00 s", id="no samples"),
         pytest.param(np.zeros(44_100, np.float32), 44_100, Status.SILENT, "silence", id="silence"),
         pytest.param(
