@@ -155,7 +155,8 @@ def _read(
     stream: _Stream, path: Path, seconds: float | None, on_disk: SamplesOnDisk | None
 ) -> Audio:
     if seconds is None and (stream.claimed_s or 0) * stream.sample_rate > MAX_SAMPLES:
-        raise _too_long(path, stream.sample_rate)
+        # A damaged header may claim anything.
+        raise _too_long(path, "claims to be", stream.sample_rate)
     limit = MAX_SAMPLES if seconds is None else round(seconds * stream.sample_rate)
     mixed = _Mono(_expected(stream, limit))
     length = 0
@@ -170,7 +171,7 @@ def _read(
             _append(mixed.samples, on_disk, path)
             mixed = _Mono(0)
     if seconds is None and not complete:
-        raise _too_long(path, stream.sample_rate)
+        raise _too_long(path, "is", stream.sample_rate)
     return Audio(
         samples=on_disk or mixed.samples[:limit],
         sample_rate=stream.sample_rate,
@@ -230,12 +231,12 @@ def _mix(block: np.ndarray, into: np.ndarray) -> None:
         np.mean(block, axis=0, out=into)
 
 
-def _too_long(path: Path, sample_rate: int) -> AudioError:
+def _too_long(path: Path, is_or_claims: str, sample_rate: int) -> AudioError:
     hours = MAX_SAMPLES / sample_rate / 3600
     return AudioError(
         Status.UNDECODABLE,
-        f"{path} is longer than {hours:.1f} h, the most that is decoded at {sample_rate} Hz: "
-        "cut it into pieces.",
+        f"{path} {is_or_claims} longer than {hours:.1f} h, the most that is decoded at "
+        f"{sample_rate} Hz: cut it into pieces.",
     )
 
 

@@ -173,4 +173,7 @@ def refuse_undefined(samples: Samples, sample_rate: float) -> None:
             "features would not be finite numbers.",
         )
     if peak == 0:
-        raise AudioError(Status.SILENT, "It is digital silence from beginning to end.")
+        raise AudioError(
+            Status.SILENT,
+            "It is digital silence from beginning to end, or its channels cancel each other out.",
+        )

@@ -117,7 +117,7 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path):
 def test_audio_beyond_the_limit_is_refused_with_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_SAMPLES", SAMPLE_RATE)
     path = write(tmp_path / "long.wav", 1.5)
-    with pytest.raises(AudioError, match=r"longer than 0\.0 h") as caught:
+    with pytest.raises(AudioError, match=r"claims to be longer than 0\.0 h") as caught:
         decode(path)
     assert caught.value.status is Status.UNDECODABLE
     assert read_audio(path, seconds=0.5).claimed_s == 1.5
