@@ -1,5 +1,6 @@
 """The commands of the README, typed as a user would."""
 
+import os
 import signal
 import subprocess
 import sys
@@ -123,6 +124,21 @@ def test_ctrl_c_ends_the_whole_run(platform, tmp_path):
     assert "interrupted" in complaints
     assert "labels" not in complaints
     assert "Traceback" not in complaints
+
+
+def test_a_reader_that_has_enough_is_no_error(platform):
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as unread:
+        done = subprocess.run(
+            [BIN / "genre-assets", "plan", "--json"],
+            env=platform.environment,
+            stdout=unread,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+        )
+    assert done.stderr == ""
 
 
 def test_the_lake_answers_queries_before_anything_is_in_it(platform):
