@@ -2,6 +2,10 @@ import threading
 
 import pytest
 
+from genre_assets.assets.features import _record_rates
+from genre_assets.features.extraction import Extracted
+from genre_assets.features.spectrogram_extraction import spectrogram_extractor
+from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake.schemas import RATES
 from genre_assets.lake.tables import Lake
 from genre_assets.rates import record_rate, seconds_an_item
@@ -20,6 +24,18 @@ def test_each_asset_has_its_own_rate(lake):
     record_rate(lake, "audio", 10, 5.0)
     record_rate(lake, "id3_tags", 4, 1.0)
     assert seconds_an_item(lake) == {"audio": 0.5, "id3_tags": 0.25}
+
+
+def test_of_both_kinds_of_features_each_took_a_part_of_the_time(lake):
+    made = [
+        Extracted(extractor, extractor.features.empty(), extractor.failures.empty(), analysed)
+        for extractor, analysed in (
+            (summary_extractor(), 10),
+            (spectrogram_extractor(lake.root), 30),
+        )
+    ]
+    _record_rates(lake, made, seconds=8.0)
+    assert seconds_an_item(lake) == {"summary_features": 0.2, "spectrograms": 0.2}
 
 
 def test_one_slow_file_hardly_changes_the_rate_of_many(lake):

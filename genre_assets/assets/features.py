@@ -99,14 +99,14 @@ def extraction(
             tracks = opened.read(AUDIO, [shard], ["track_id"]).num_rows
             _, seconds = pool.work_done()
             _record_rates(opened, extracted, seconds)
-            for of in extracted:
-                told[of.name].of(
+            for made in extracted:
+                told[made.name].of(
                     shard,
                     account.metadata(
-                        tracks, of.features, failures(of.failures), **_on_disk(opened, of)
+                        tracks, made.features, failures(made.failures), **_on_disk(opened, made)
                     ),
-                    opened.version(of.extractor.features, shard),
-                    opened.version(of.extractor.failures, shard),
+                    opened.version(made.extractor.features, shard),
+                    opened.version(made.extractor.failures, shard),
                 )
         if SPECTROGRAMS.name in wanted:
             remove_unlisted(opened)
@@ -132,20 +132,20 @@ def _extractors(lake: Lake, wanted: set[str]) -> list["Extractor"]:
 
 def _record_rates(lake: Lake, extracted: "list[Extracted]", seconds: float) -> None:
     # What came from the same decoding shares its time.
-    analysed = sum(of.analysed for of in extracted)
-    for of in extracted:
-        record_rate(lake, of.name, of.analysed, seconds * of.analysed / max(analysed, 1))
+    analysed = sum(made.analysed for made in extracted)
+    for made in extracted:
+        record_rate(lake, made.name, made.analysed, seconds * made.analysed / max(analysed, 1))
 
 
-def _on_disk(lake: Lake, of: "Extracted") -> dict[str, int]:
+def _on_disk(lake: Lake, made: "Extracted") -> dict[str, int]:
     """What is told of spectrograms beside their rows."""
     from genre_assets.features.spectrogram_files import bytes_there
 
-    if of.name != SPECTROGRAMS.name:
+    if made.name != SPECTROGRAMS.name:
         return {}
     return {
-        "tracks": len(set(of.features["track_id"].to_pylist())),
-        "bytes_on_disk": sum(filter(None, bytes_there(lake, of.features).values())),
+        "tracks": len(set(made.features["track_id"].to_pylist())),
+        "bytes_on_disk": sum(filter(None, bytes_there(lake, made.features).values())),
     }
 
 
