@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from genre_assets.console import one_line_console
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.settings import Settings
@@ -71,7 +71,12 @@ def run_pipeline(
         if not outcome.failures and not present:
             outcome.failures.append(f"The source {source} lists no tracks.")
         if not outcome.failures:
-            run.phase(PER_SHARD, shards=(present[0], present[-1]))
+            made = [shard for shard in present if lake.path(SPECTROGRAMS, shard)]
+            with_shards = [SPECTROGRAMS.name] if made == present else []
+            run.phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
+            # Where they were once asked for, and not in all shards, each for itself.
+            for shard in [] if with_shards else made:
+                run.phase([SPECTROGRAMS.name], shards=(shard, shard))
             run.phase(["labels"])
             run.phase(["task_dataset"], task=task)
         if not outcome.failures:

@@ -12,7 +12,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
-from genre_assets.audio.workers import WorkerPool
+from genre_assets.audio.workers import WorkerPool, end_with_parent
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
@@ -31,6 +31,8 @@ class LakeResource(dg.ConfigurableResource):
     @contextmanager
     def open(self) -> Iterator[Lake]:
         """The lake; when it is closed again, its views show what was written."""
+        # The process of a step would outlive a run that is killed, and go on with all its shards.
+        end_with_parent()
         lake = Lake(self.root)
         try:
             yield lake

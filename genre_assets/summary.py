@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from rich.console import Console
 from rich.table import Table as Grid
 
-from genre_assets.lake.schemas import AUDIO, FEATURE_FAILURES, ID3_TAGS, REJECTED_ROWS, SCORES
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    ID3_TAGS,
+    REJECTED_ROWS,
+    SCORES,
+    SPECTROGRAM_FAILURES,
+)
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME
 
@@ -79,7 +86,7 @@ def _print_failed_files(console: Console, lake: Lake) -> None:
         title="What failed, in the whole lake",
     )
     grid.columns[-1].overflow = "fold"
-    for table in (AUDIO, ID3_TAGS, FEATURE_FAILURES):
+    for table in (AUDIO, ID3_TAGS, FEATURE_FAILURES, SPECTROGRAM_FAILURES):
         rows = lake.read(table, columns=["status", "reason"]).to_pylist()
         kinds = Counter(_kind(row) for row in rows if row["status"] != "ok")
         examples = {_kind(row): row for row in reversed(rows) if row["status"] != "ok"}

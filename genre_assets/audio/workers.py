@@ -11,9 +11,11 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, TimeoutError, wait
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from itertools import chain, islice
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
 from typing import TypeVar
 
 from pebble import ProcessExpired, ProcessPool
@@ -235,14 +237,20 @@ def _prepare_worker(warm_up: Callable[[], object] | None) -> None:
     os.dup2(nowhere, 1)
     os.dup2(nowhere, 2)
     os.close(nowhere)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    end_with_parent()
     if warm_up is not None:
         with contextlib.suppress(Exception):
             warm_up()
 
 
-def _end_with_parent() -> None:
+@cache
+def end_with_parent() -> None:
+    """Let this process end at once when the one that started it has ended, however it did."""
     parent = parent_process()
     if parent is not None:
-        parent.join()
-        os._exit(1)
+        threading.Thread(target=_end_after, args=(parent,), daemon=True).start()
+
+
+def _end_after(process: BaseProcess) -> None:
+    process.join()
+    os._exit(1)

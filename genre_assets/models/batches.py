@@ -52,7 +52,13 @@ def side_of(lake: Lake, members: pa.Table, genres: list[str]) -> Side:
         members: Rows of ``task_members`` of the side; ``track_id`` and ``genre`` are read. Tracks
             without spectrograms (see ``spectrogram_failures``) are left out.
         genres: The genres of the task, in the order of the net's outputs.
+
+    Raises:
+        ValueError: If a member has a genre that is not among them.
     """
+    unknown = sorted(set(members["genre"].to_pylist()) - set(genres))
+    if unknown:
+        raise ValueError(f"Members have genres that were not named: {', '.join(unknown)}.")
     genre_of = dict(zip(members["track_id"].to_pylist(), members["genre"].to_pylist(), strict=True))
     rows = lake.read(SPECTROGRAMS, columns=["track_id", "file", "segment"])
     ours = rows.filter(pc.is_in(rows["track_id"], value_set=pa.array(list(genre_of), pa.string())))
@@ -108,9 +114,14 @@ def batches(
         A dataset of pairs: float32 of shape (batch, frames, bands), decibels or coefficients as
         :mod:`genre_assets.features.spectrograms` has them, and labels of shape (batch,). The same
         arguments give the same batches.
+
+    Raises:
+        ValueError: If there is no such spectrogram.
     """
     import tensorflow as tf
 
+    if spectrogram not in BANDS:
+        raise ValueError(f"There is no spectrogram {spectrogram!r}: use one of {', '.join(BANDS)}.")
     bands = BANDS[spectrogram]
     described = {spectrogram: tf.io.FixedLenFeature([], tf.string)}
     order = np.arange(len(side.files))
