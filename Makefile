@@ -50,10 +50,10 @@ browser:
 run: setup
 	$(BIN)/genre-assets run $(if $(SOURCE),--source $(SOURCE)) $(if $(TASK),--task $(TASK)) $(if $(MODELS),--models $(MODELS)) $(if $(SWEEP),--sweep $(SWEEP))
 
-# Two files at a time, for much of a test run waits for browsers and servers, and in their order, for
-# the runs of whole assets, which take longest, come first.
+# Three files at a time, for much of a test run waits for browsers and servers, and in their order,
+# for the runs of whole assets, which take longest, come first.
 test: setup
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 # Without a source of your own the demo site is started, and ends with the UI.
 dev: setup

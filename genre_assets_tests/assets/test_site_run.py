@@ -111,12 +111,12 @@ class Scrape:
             raise_on_error=False,
         )
 
-    def refresh(self, shards) -> None:
-        """Bring shards up to date, from downloads to features."""
+    def refresh(self, shards, *more: str) -> None:
+        """Bring shards up to date, from downloads to tags, and of what else is named."""
         for shard in sorted(shards):
             done = dg.materialize(
                 [fetches, audio, id3_tags, extraction],
-                selection=[fetches, audio, id3_tags, "summary_features"],
+                selection=dg.AssetSelection.assets("fetches", "audio", "id3_tags", *more),
                 resources=self._resources,
                 partition_key=shard,
             )
@@ -138,7 +138,7 @@ def test_a_second_run_fetches_nothing_and_new_tracks_cost_what_they_are(
     old, new = old_and_new
     scrape = Scrape(tmp_path, site)
     shards = scrape.sweep()
-    scrape.refresh(shards)
+    scrape.refresh(shards, "summary_features")
 
     tracks = scrape.tracks()
     assert set(tracks) == {track.id for track in old}
@@ -157,7 +157,7 @@ def test_a_second_run_fetches_nothing_and_new_tracks_cost_what_they_are(
     site.requests.clear()
     features = scrape.lake.files(SUMMARY_FEATURES)
     assert scrape.sweep() == set()
-    scrape.refresh(shards)
+    scrape.refresh(shards, "summary_features")
     assert site.downloads() == []
     assert [request for request in site.requests if "/music/" in request.path] == []
     assert scrape.lake.files(SUMMARY_FEATURES) == features
@@ -189,7 +189,8 @@ def test_a_track_is_gone_after_two_full_sweeps_and_a_404_and_its_audio_stays(tmp
     assert changed == {row["shard"]}
     scrape.refresh(changed)
     assert scrape.stored() == stored
-    assert f"fma_site:{victim.id}" in {row["track_id"] for row in scrape.rows(SUMMARY_FEATURES)}
+    statuses = {row["track_id"]: row["status"] for row in scrape.rows(AUDIO)}
+    assert statuses[f"fma_site:{victim.id}"] == "ok"
 
 
 def test_a_changed_layout_fails_loudly_and_leaves_the_catalogue(tmp_path, site):
