@@ -35,6 +35,8 @@ def extract(path: Path | str) -> tuple[np.ndarray, list[Segment]]:
     with decoded(path) as (samples, sample_rate):
         transforms = Transforms(samples, sample_rate)
         try:
-            return summary.summarise_transforms(transforms), spectrograms.cut_segments(transforms)
+            # First, for of a long clip only the summary features keep the transforms of all of it.
+            segments = spectrograms.cut_segments(transforms)
+            return summary.summarise_transforms(transforms), segments
         except AudioError as error:
             raise AudioError(error.status, f"{path}: {error.reason}") from error

@@ -1,9 +1,11 @@
 import dagster as dg
 import pytest
 
+from genre_assets import resources
 from genre_assets.definitions import defs
 from genre_assets.lake.schemas import TABLES
 from genre_assets.models.tasks import load_tasks
+from genre_assets.resources import LakeResource
 from genre_assets.sources.shards import SHARDS
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
@@ -76,3 +78,10 @@ def test_no_asset_waits_for_the_place_of_a_run_that_may_have_been_killed():
 @pytest.mark.parametrize("name", ["fetches", "audio", "id3_tags", "summary_features"])
 def test_shards_that_changed_are_brought_up_to_date_unasked(name):
     assert GRAPH.get(dg.AssetKey(name)).automation_condition is not None
+
+
+def test_the_process_of_a_step_ends_with_the_run_that_started_it(tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(resources, "end_with_parent", lambda: asked.append(True))
+    with LakeResource(root=str(tmp_path)).open():
+        assert asked == [True]

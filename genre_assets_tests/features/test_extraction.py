@@ -9,7 +9,8 @@ import soundfile
 from genre_assets.audio import decode
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.features import spectrograms, summary
+from genre_assets.errors import UserError
+from genre_assets.features import extraction, spectrograms, summary
 from genre_assets.features.clips import Clip
 from genre_assets.features.extraction import DueClip, analyse, extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
@@ -474,3 +475,16 @@ def test_a_clip_that_a_worker_dies_of_has_neither_kind(both):
         "summary_features": ([], ["long", "short"]),
         "spectrograms": ([], ["long", "short"]),
     }
+
+
+def test_without_a_place_for_kernels_no_clip_is_begun_and_none_fails(shard, monkeypatch):
+    def refuse():
+        raise UserError("No place.")
+
+    shard.refresh(audio_rows(a="x"))
+    monkeypatch.setattr(extraction, "require_a_place_for_kernels", refuse)
+    shard.refresh(audio_rows(a="x"))
+    with pytest.raises(UserError):
+        shard.refresh(audio_rows(a="x", b="y"))
+    assert shard.analysed == []
+    assert shard.lake.read(FEATURE_FAILURES).num_rows == 0
