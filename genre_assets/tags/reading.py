@@ -22,7 +22,7 @@ from genre_assets.tags.fields import Tags
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-READER_VERSION = 1
+READER_VERSION = 2
 
 LIMIT_S = 30.0
 """Seconds that the tags of one file may take."""
@@ -32,13 +32,13 @@ _UNREAD = pa.array(sorted(NOTHING_TO_READ), pa.string())
 
 
 def read_tags(path: Path | str) -> Tags:
-    """Read the tags of an audio file: ID3, MP4, Vorbis comments or APEv2.
+    """Read the tags of an audio file, of every kind that it carries.
 
     Args:
         path: The file; tags are read from one whose audio is damaged, too.
 
     Returns:
-        What the tags say, with status ``ok``, ``no_tags`` or ``bad_tags``, or why the file could
+        What the tags say, with status ``ok``, ``no_tags`` or ``bad_tags``; or why the file could
         not be opened.
     """
     from genre_assets.audio.files import opened

@@ -228,13 +228,10 @@ def test_no_tags_and_no_file_are_said(clip, tmp_path):
 
 def test_cut_off_tags_are_bad_tags(clip):
     path = clip("mp3")
-    tags = ID3()
-    tags.add(TIT2(text="x" * 1000))
-    tags.save(path)
-    path.write_bytes(path.read_bytes()[:500])
+    path.write_bytes(b"ID3\4\0\0\0\0\1\0TIT2")
     found = read_tags(path)
     assert found.status is Status.BAD_TAGS
-    assert found.reason == f"The tags of {path} are cut off or damaged."
+    assert found.reason == f"The ID3v2 tags of {path} are cut off or damaged."
 
 
 @settings(max_examples=150, deadline=None)
