@@ -558,6 +558,19 @@ def test_the_tags_name_the_artist_where_the_source_only_guesses(a_lake, tmp_path
     assert taken_down(a_lake.lake).reason_for({"track_id": "folder:a", "artist": "Rock"})
 
 
+def test_a_track_of_several_artists_goes_with_any_of_them_but_takes_no_other_along(a_lake):
+    a_lake.add(
+        TRACKS,
+        site_track(130, artist="Alice; Bob"),
+        site_track(131, artist="Alice"),
+        site_track(132, artist="Bob"),
+    )
+    assert a_lake.take_down("artist", "bob").tracks == ("fma_site:130", "fma_site:132")
+    gone = taken_down(a_lake.lake)
+    assert gone.reason_for({"track_id": "fma_site:133", "artist": "Carol;BOB"})
+    assert gone.reason_for({"track_id": "fma_site:134", "artist": "Alice"}) is None
+
+
 def test_an_artist_whom_nobody_lists_is_refused_from_now_on_and_the_summary_says_so(a_lake):
     done = a_lake.take_down("artist", "Zoë and the Bend 3")
     assert done.tracks == ()

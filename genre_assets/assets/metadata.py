@@ -80,7 +80,7 @@ def audio(
 def id3_tags(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
-    """What the tags inside each audio file say: ID3, MP4, Vorbis comments or APEv2."""
+    """What the tags inside each audio file say, of all kinds that it carries."""
     from genre_assets.tags.reading import read_tags_of_shard
 
     with lake.open() as opened, workers.open() as pool:
@@ -104,7 +104,7 @@ def id3_tags(
 @table_asset(
     LABELS,
     group_name=GROUP,
-    code_version="1",
+    code_version="2",
     deps=[tracks, audio, id3_tags],
     automation_condition=stale_labels,
 )
@@ -124,7 +124,10 @@ def labels(
         labelled = label_tracks(
             listed,
             opened.read(AUDIO, columns=["track_id", "sha256", "status"]),
-            opened.read(ID3_TAGS, columns=["track_id", "artist", "album", "genres", "encoder"]),
+            opened.read(
+                ID3_TAGS,
+                columns=["track_id", "artist", "artists", "album", "genres", "encoder"],
+            ),
             taken_down(opened).times(listed),
             licence_policy.refusals(listed),
         )

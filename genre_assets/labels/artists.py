@@ -4,11 +4,13 @@ The same artist on both sides of a split makes every figure a lie (A. Flexer, D.
 of Album and Artist Filters in Audio Similarity Computed for Very Large Music Databases, Computer
 Music Journal 34(3), 2010). Joining two artists costs a little freedom in the split; parting one
 costs the truth of the figures; so names that differ in spelling only are joined, and names that
-differ in more are joined only where a source or a track says so and the names look alike.
+differ in more are joined only where a source or a track says so and the names look alike. A track
+of several artists belongs with the tracks of each of them.
 
 Light; scipy is imported when a lake is looked over.
 """
 
+import html
 import re
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
@@ -17,11 +19,15 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 from genre_assets.labels.spelling import fold, words
+from genre_assets.tags.fields import put_right
 
 SIMILAR = 0.85
 """Share of letters in common from which two names on one track are spellings of one name."""
 
+_Evidence = tuple[str, str | None, str | None, str | None]
+
 _LETTERS_TO_COMPARE = 6
+_LETTERS_BESIDE_A_SLASH = 3
 _FILLERS = {"and", "the"}
 _GUEST = re.compile(r"[\s(\[,]+(?:(?:feat|ft|featuring)\b[.\s]|w/|(?<=[(\[])with\s).*")
 _ACRONYM_DOT = re.compile(r"(?<=\b\w)\.(?=\w\b)")
@@ -65,7 +71,7 @@ def name_words(name: str) -> list[str]:
 
     A name of nothing else keeps them: The The is a band.
     """
-    folded = _APOSTROPHE.sub("", fold(name))
+    folded = _APOSTROPHE.sub("", fold(put_right(name.strip())))
     main = _GUEST.sub("", folded)
     # 10 Ft. Ganja Plant has no guests.
     folded = main if any(c.isalpha() for c in main) else folded
@@ -106,16 +112,30 @@ def _nobody_keys() -> frozenset[str]:
     return frozenset(map(_key, _NOBODY))
 
 
+def several(name: str | None) -> list[str]:
+    """The names in a text that lists artists: what stands between its semicolons.
+
+    No other sign separates names for certain: AC/DC, Simon & Garfunkel and Crosby, Stills, Nash
+    & Young are artists of their own.
+    """
+    text = name or ""
+    while (plain := html.unescape(text)) != text:
+        text = plain
+    return [part for listed in re.split(r"[;\0]", text) if (part := listed.strip())]
+
+
 @dataclass(frozen=True)
 class CanonicalArtists:
     """The artists of a lake.
 
     Attributes:
-        keys: Key of the artist of each track, None when it is unknown.
+        keys: Key of the first artist of each track, None when it is unknown.
+        all_keys: Keys of all artists of each track, the first one first; None when unknown.
         spellings: The names that each key stands for, of the keys that stand for several.
     """
 
     keys: list[str | None]
+    all_keys: list[list[str] | None]
     spellings: dict[str, list[str]]
 
 
@@ -134,6 +154,10 @@ def canonical_artists(
     * the source's name and the tags' name on one track, if they look alike (:func:`look_alike`).
       A tag with another name joins nothing, so one bad tag cannot join two artists.
 
+    A track has several artists where its name lists them (:func:`several`). A name with a slash,
+    such as ID3v2.3 puts between artists, may also be one artist's own: the track counts as one of
+    that artist, and of each name beside the slash that is some other track's artist as well.
+
     Args:
         sources: Name of the source of each track.
         artist_ids: The source's id of its artist, or None.
@@ -141,29 +165,38 @@ def canonical_artists(
         tag_artists: The artist in its tags, or None.
 
     Returns:
-        A key for each track: that of the most frequent name of the artist, else the source's id.
+        Keys for each track: of each artist that of the most frequent name, else the source's id.
     """
     seen = list(zip(sources, artist_ids, artists, tag_artists, strict=True))
     tracks_of = Counter(seen)
-    node_of = {evidence: _node(*evidence) for evidence in tracks_of}
-    root_of = _join(_links(tracks_of, node_of))
+    nodes_of = {evidence: _nodes(*evidence) for evidence in tracks_of}
+    root_of = _join(_links(tracks_of, nodes_of))
     frequency: dict[Hashable, Counter[str]] = defaultdict(Counter)
     names: dict[Hashable, Counter[str]] = defaultdict(Counter)
     for evidence, count in tracks_of.items():
-        root = root_of.get(node_of[evidence])
-        for name in evidence[2:]:
+        roots = {root_of[node] for node in nodes_of[evidence]}
+        for name in (*several(evidence[2]), *several(evidence[3])):
             key = artist_key(name)
-            if name and key and root is not None and root_of.get(key) == root:
+            if key and (root := root_of.get(key)) in roots:
                 frequency[root][key] += count
                 names[root][name] += count
     key_of_root = {root: _most_frequent(keys) for root, keys in frequency.items()}
-    keys = [_canonical_key(node_of[evidence], root_of, key_of_root) for evidence in seen]
+    keys_of = {
+        evidence: _canonical_keys(
+            [*nodes, *_beside_slashes(evidence, root_of)] if nodes else [], root_of, key_of_root
+        )
+        for evidence, nodes in nodes_of.items()
+    }
     spellings = {
         key_of_root[root]: [name for name, _ in found.most_common()]
         for root, found in names.items()
         if len(found) > 1
     }
-    return CanonicalArtists(keys, spellings)
+    return CanonicalArtists(
+        keys=[next(iter(keys_of[evidence]), None) for evidence in seen],
+        all_keys=[keys_of[evidence] or None for evidence in seen],
+        spellings=spellings,
+    )
 
 
 def look_alike(name: str, other: str) -> bool:
@@ -184,18 +217,35 @@ def look_alike(name: str, other: str) -> bool:
     )
 
 
-_Evidence = tuple[str, str | None, str | None, str | None]
-
-
-def _node(
+def _nodes(
     source: str, artist_id: str | None, artist: str | None, tag_artist: str | None
-) -> Hashable | None:
-    """The identity that a track's evidence points at first: a name, else an id, else no one."""
-    if (key := artist_key(artist)) is not None:
-        return key
+) -> list[Hashable]:
+    """What a track's evidence points at: names, else an id, else no one."""
+    listed = _distinct(artist_key(name) for name in several(artist))
+    tagged = _distinct(_tag_key(name) for name in several(tag_artist))
+    if listed:
+        # The tags say who else took part where they name the source's artist, too.
+        is_confirmed = listed[0] in tagged or listed[0] == artist_key(tag_artist)
+        return _distinct((*listed, *tagged)) if is_confirmed else listed
     if artist_id and not artist:
-        return (source, artist_id)
-    return _tag_key(tag_artist)
+        return [(source, artist_id)]
+    return tagged
+
+
+def _beside_slashes(evidence: _Evidence, known: dict[Hashable, int]) -> list[Hashable]:
+    """Artists of the lake whose names stand beside a slash in the name of a track's artist."""
+    _, _, artist, tag_artist = evidence
+    parts = (name.split("/") for name in several(artist or tag_artist) if "/" in name)
+    keys = (artist_key(part) for beside in parts for part in beside)
+    return [
+        key
+        for key in keys
+        if key and key in known and len(key.replace(" ", "")) >= _LETTERS_BESIDE_A_SLASH
+    ]
+
+
+def _distinct(nodes: Iterable[Hashable | None]) -> list[Hashable]:
+    return list(dict.fromkeys(node for node in nodes if node is not None))
 
 
 def _tag_key(name: str | None) -> str | None:
@@ -205,20 +255,22 @@ def _tag_key(name: str | None) -> str | None:
 
 
 def _links(
-    tracks_of: Iterable[_Evidence], node_of: dict[_Evidence, Hashable | None]
+    tracks_of: Iterable[_Evidence], nodes_of: dict[_Evidence, list[Hashable]]
 ) -> set[tuple[Hashable, Hashable]]:
     links: set[tuple[Hashable, Hashable]] = set()
     for evidence in tracks_of:
         source, artist_id, artist, tag_artist = evidence
-        node = node_of[evidence]
-        if node is None:
+        nodes = nodes_of[evidence]
+        links.update((node, node) for node in nodes)
+        named = [name for name in several(artist) if artist_key(name) is not None]
+        if not named:
             continue
-        links.add((node, node))
-        if artist_id and artist and artist_key(artist) is not None:
-            links.add((node, (source, artist_id)))
-        tag_key = _tag_key(tag_artist)
-        if artist and tag_artist and tag_key and tag_key != node and look_alike(artist, tag_artist):
-            links.add((node, tag_key))
+        if artist_id:
+            links.add((nodes[0], (source, artist_id)))
+        for name in several(tag_artist):
+            tag_key = _tag_key(name)
+            if tag_key and tag_key != nodes[0] and look_alike(named[0], name):
+                links.add((nodes[0], tag_key))
     return links
 
 
@@ -244,11 +296,15 @@ def _most_frequent(keys: Counter[str]) -> str:
     return min(keys, key=lambda key: (-keys[key], key))
 
 
+def _canonical_keys(
+    nodes: Iterable[Hashable], root_of: dict[Hashable, int], key_of_root: dict[Hashable, str]
+) -> list[str]:
+    return list(dict.fromkeys(_canonical_key(node, root_of, key_of_root) for node in nodes))
+
+
 def _canonical_key(
-    node: Hashable | None, root_of: dict[Hashable, int], key_of_root: dict[Hashable, str]
-) -> str | None:
-    if node is None:
-        return None
+    node: Hashable, root_of: dict[Hashable, int], key_of_root: dict[Hashable, str]
+) -> str:
     if (key := key_of_root.get(root_of[node])) is not None:
         return key
     source, artist_id = node  # pyright: ignore[reportGeneralTypeIssues]

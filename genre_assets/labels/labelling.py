@@ -93,7 +93,11 @@ def label_tracks(
     Returns:
         One label for each track, the unknown spellings, and notes.
     """
-    tags = _beside(tracks, id3_tags, ["artist", "album", "genres", "encoder"])
+    tags = _beside(tracks, id3_tags, ["artist", "artists", "album", "genres", "encoder"])
+    tag_artists = [
+        "; ".join(several) if several else artist
+        for several, artist in zip(tags["artists"], tags["artist"], strict=True)
+    ]
     files = _beside(tracks, audio, ["sha256", "status"])
     taxonomy = load_taxonomy()
     unknown: Counter[str] = Counter()
@@ -115,8 +119,8 @@ def label_tracks(
     artists = canonical_artists(
         sources,
         tracks["artist_id"].to_pylist(),
-        _tags_before_folders(sources, tracks["artist"].to_pylist(), tags["artist"]),
-        tags["artist"],
+        _tags_before_folders(sources, tracks["artist"].to_pylist(), tag_artists),
+        tag_artists,
     )
     excluded = [
         _taken_down((takedowns or {}).get(track_id))
@@ -134,6 +138,7 @@ def label_tracks(
             "genre_top": [verdict.top for verdict in verdicts],
             "subgenres": [verdict.subgenres for verdict in verdicts],
             "artist_key": artists.keys,
+            "artist_keys": artists.all_keys,
             "album_key": _album_keys(tracks, tags["album"], artists.keys),
             "evidence": [
                 source if verdict.witness == "source" else verdict.witness
@@ -332,6 +337,11 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
             f"{counted(len(artists.spellings), 'artist')} of several spellings, such as "
             + "; ".join(" = ".join(names[:4]) for names in examples)
             + "."
+        )
+    if several := sum(len(keys or ()) > 1 for keys in labels["artist_keys"].to_pylist()):
+        notes.append(
+            f"{counted(several, 'track')} of several artists: a split keeps each together with "
+            "the tracks of all of them."
         )
     if nobody := labels["artist_key"].null_count:
         notes.append(

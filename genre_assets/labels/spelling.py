@@ -25,6 +25,15 @@ def fold(text: str) -> str:
 
 
 def words(folded: str) -> list[str]:
-    """The runs of letters, digits and marks in a folded text, in order."""
-    kept = (c if unicodedata.category(c)[0] in "LNM" else " " for c in folded)
-    return "".join(kept).split()
+    """The runs of letters, digits and marks in a folded text, in order.
+
+    Invisible characters, such as marks of the direction of text, part no word.
+    """
+    return "".join(map(_kept, folded)).split()
+
+
+def _kept(character: str) -> str:
+    category = unicodedata.category(character)
+    if category == "Cf":
+        return ""
+    return character if category[0] in "LNM" else " "

@@ -208,7 +208,7 @@ def artist_groups(
     """Number the groups of tracks that share an artist, the same bytes or an album.
 
     Args:
-        artist_keys: One key a track.
+        artist_keys: One key a track, or a list of the keys of all its artists.
         duplicate_keys: One key a track, shared by exact duplicates.
         album_keys: One key a track, None where the album should join nothing.
 
@@ -218,9 +218,10 @@ def artist_groups(
     n = len(artist_keys)
     sources, targets, nodes = [], [], n
     for keys in (artist_keys, duplicate_keys, album_keys):
-        codes, distinct = pd.factorize(pd.Series(keys, dtype=object))
-        known = np.flatnonzero(codes >= 0)
-        sources.append(known)
+        each = pd.Series(keys, dtype=object).explode()
+        codes, distinct = pd.factorize(each)
+        known = codes >= 0
+        sources.append(each.index.to_numpy()[known])
         targets.append(nodes + codes[known])
         nodes += len(distinct)
     rows, columns = np.concatenate(sources), np.concatenate(targets)
@@ -299,7 +300,7 @@ class _Choice:
             )
         albums = frame["album_key"].where(~frame["album_key"].isin(compilations), None)
         numbers = artist_groups(
-            frame["artist_key"].to_numpy(),
+            frame["artist_keys"].to_numpy(),
             frame["duplicate_of"].fillna(frame["track_id"]).to_numpy(),
             albums.to_numpy(),
         )
@@ -334,6 +335,7 @@ def _candidates(labels: pa.Table, tracks: pa.Table) -> pd.DataFrame:
         "genre_top",
         "subgenres",
         "artist_key",
+        "artist_keys",
         "album_key",
         "duplicate_of",
         "synthetic",
@@ -347,6 +349,11 @@ def _candidates(labels: pa.Table, tracks: pa.Table) -> pd.DataFrame:
     frame["artist_known"] = frame["artist_key"].notna()
     # A track of an unknown artist is its own artist: nothing says whom it belongs with.
     frame["artist_key"] = frame["artist_key"].fillna("track " + frame["track_id"])
+    # Labels made by an older version name one artist only.
+    frame["artist_keys"] = [
+        keys if isinstance(keys, list) else [key]
+        for keys, key in zip(frame["artist_keys"], frame["artist_key"], strict=True)
+    ]
     return frame
 
 

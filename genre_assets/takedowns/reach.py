@@ -13,7 +13,12 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.takedowns.record import names_of, same_track, subject_and_reached
+from genre_assets.takedowns.record import (
+    names_of,
+    names_on_track,
+    same_track,
+    subject_and_reached,
+)
 
 
 def reached_by(lake: Lake, recorded: list[dict]) -> list[dict]:
@@ -78,9 +83,9 @@ def _tracks_by_artist(lake: Lake) -> dict[str, set[str]]:
     artist_in_tags = {row["track_id"]: row["artist"] for row in tagged}
     found = defaultdict(set)
     for row in lake.read(TRACKS, columns=["track_id", "source", "artist"]).to_pylist():
-        names = names_of(row["artist"])
+        names = names_on_track(row["artist"])
         if row["source"] == "folder" or not names:
-            names |= names_of(artist_in_tags.get(row["track_id"]))
+            names |= names_on_track(artist_in_tags.get(row["track_id"]))
         for name in names:
             found[name].add(row["track_id"])
     return found

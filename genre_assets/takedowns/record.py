@@ -7,7 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.labels.artists import artist_key
+from genre_assets.labels.artists import artist_key, several
 from genre_assets.labels.labelling import TAKEN_DOWN
 from genre_assets.lake.schemas import (
     TAKEDOWNS,
@@ -68,7 +68,7 @@ class TakenDown:
 
     def _moment(self, track_id: str, artist: str | None) -> datetime | None:
         found = [self.tracks.get(same) for same in same_track(track_id)]
-        found += [self.artists.get(name) for name in names_of(artist)]
+        found += [self.artists.get(name) for name in names_on_track(artist)]
         return min((moment for moment in found if moment), default=None)
 
 
@@ -91,6 +91,11 @@ def names_of(artist: str | None) -> set[str]:
     """What an artist is known by: the name as it is given, and the key of all its spellings."""
     names = {" ".join((artist or "").split()), artist_key(artist)}
     return {name for name in names if name}
+
+
+def names_on_track(artist: str | None) -> set[str]:
+    """What the artists of a track are known by: all that its artist's name lists, and each."""
+    return names_of(artist).union(*map(names_of, several(artist)))
 
 
 def same_track(track_id: str) -> set[str]:

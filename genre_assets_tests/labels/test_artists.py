@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genre_assets.labels.artists import artist_key, canonical_artists, look_alike
+from genre_assets.labels.artists import artist_key, canonical_artists, look_alike, several
 
 
 @pytest.mark.parametrize(
@@ -22,6 +22,8 @@ from genre_assets.labels.artists import artist_key, canonical_artists, look_alik
         ["U.S. Girls", "US Girls"],
         ["BNegão and Seletores de Freqüência", "Bnegao & Seletores De Frequencia"],
         ["Mø", "MO"],
+        ["Björn", "BjÃ¶rn", "BjÃƒÂ¶rn"],
+        ["Ed\u200b Askew\u202e", "Ed Askew"],
     ],
 )
 def test_spellings_of_one_artist_have_one_key(names):
@@ -111,6 +113,70 @@ def test_real_names_merge_only_where_they_should(real_data):
 
 def keys(*tracks):
     return canonical_artists(*zip(*tracks, strict=True)).keys
+
+
+def all_keys(*tracks):
+    return canonical_artists(*zip(*tracks, strict=True)).all_keys
+
+
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("Alice; Bob", ["Alice", "Bob"]),
+        ("Alice\0Bob", ["Alice", "Bob"]),
+        ("6th Sense &amp; Mick Boogie;Alice;", ["6th Sense & Mick Boogie", "Alice"]),
+        ("AC/DC", ["AC/DC"]),
+        ("Simon & Garfunkel", ["Simon & Garfunkel"]),
+        ("; ", []),
+        (None, []),
+    ],
+)
+def test_the_names_in_a_text(name, listed):
+    assert several(name) == listed
+
+
+def test_a_track_of_several_artists_belongs_to_each_of_them():
+    tracks = [
+        ("folder", None, "Alice", "Alice"),
+        ("folder", None, "Bob", None),
+        ("folder", None, "Alice; Bob", "Alice; Bob"),
+        ("folder", None, None, "BOB\0Various Artists\0Carol\0" + "07"),
+    ]
+    assert keys(*tracks) == ["alice", "bob", "alice", "bob"]
+    assert all_keys(*tracks) == [["alice"], ["bob"], ["alice", "bob"], ["bob", "carol"]]
+
+
+def test_tags_that_name_the_artist_of_the_source_say_who_else_took_part():
+    tracks = [
+        ("fma_dataset", "1", "Alice", "Bob; Alice"),
+        ("fma_dataset", "2", "Alice & Carol", "Alice; Carol"),
+        ("fma_dataset", "1", "Alice", "Dave; Eve"),
+    ]
+    assert keys(*tracks) == ["alice", "alice carol", "alice"]
+    assert all_keys(*tracks) == [
+        ["alice", "bob"],
+        ["alice carol", "alice", "carol"],
+        ["alice"],
+    ]
+
+
+def test_a_slash_separates_only_artists_that_the_lake_knows():
+    tracks = [
+        ("folder", None, "Alice/Bob", "Alice/Bob"),
+        ("folder", None, "Bob", None),
+        ("folder", None, "AC/DC", None),
+        ("folder", None, "AC", None),
+        ("folder", None, "Nobody / Else", None),
+    ]
+    assert all_keys(*tracks) == [["alice bob", "bob"], ["bob"], ["ac dc"], ["ac"], ["else nobody"]]
+
+
+@given(st.lists(st.tuples(*[st.none() | st.text("a;/ \0&Ã¶1", max_size=6)] * 3), max_size=6))
+def test_any_names_give_keys_of_which_the_first_is_the_artist(names):
+    found = canonical_artists(["folder"] * len(names), *zip(*names, strict=True)) if names else None
+    for key, keys_of_track in zip(found.keys, found.all_keys, strict=True) if found else ():
+        assert (key is None) == (keys_of_track is None)
+        assert keys_of_track is None or (keys_of_track[0] == key and all(keys_of_track))
 
 
 def test_a_lake_without_tracks_has_no_artists():

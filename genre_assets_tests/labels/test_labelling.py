@@ -33,6 +33,27 @@ def the_label(row: dict, **tags) -> dict:
     return labelled([row], tags=({"track_id": row["track_id"]} | tags,)).labels.to_pylist()[0]
 
 
+def test_all_artists_of_the_tags_are_kept_also_those_that_the_joined_text_has_no_room_for():
+    many = [f"Artist Number {n}" for n in range(40)]
+    tags = [
+        {"track_id": "folder:1", "artist": "; ".join(many)[:500], "artists": many},
+        {"track_id": "folder:2", "artist": "Alice; Bob", "artists": None},
+        {"track_id": "folder:3", "artist": "Bob", "artists": ["Bob"]},
+    ]
+    tracks = [
+        {"track_id": row["track_id"], "source": "folder", "artist": "A folder's name"}
+        for row in tags
+    ]
+    found = labelled(tracks, tags=tuple(tags))
+    rows = found.labels.to_pylist()
+    assert [len(row["artist_keys"]) for row in rows] == [40, 2, 1]
+    assert [row["artist_key"] for row in rows] == ["0 artist number", "alice", "bob"]
+    assert (
+        "2 tracks of several artists: a split keeps each together with the tracks of all of them."
+        in found.notes
+    )
+
+
 def test_no_tracks_give_no_labels():
     assert labelled([]).labels.num_rows == 0
 

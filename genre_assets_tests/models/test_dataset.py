@@ -73,6 +73,23 @@ def test_folds_keep_artists_apart_and_leaky_folds_do_not():
     assert sizes[0] == sizes[1]
 
 
+def test_an_artist_is_in_one_fold_with_all_who_share_a_track():
+    rows = labels_of({"Folk": 40, "Rock": 60}, 4)
+    artists = sorted({row["artist_key"] for row in rows})
+    for row in rows:
+        row["artist_keys"] = [row["artist_key"]]
+    joint = rows[::20]
+    for place, row in enumerate(joint):
+        row["artist_keys"] = [row["artist_key"], artists[3 * place + 2], "someone else"]
+    frame = frame_of(build_task(a_task(), *tables(rows)))
+    fold_of = frame.groupby("artist_key")["fold"].agg(set)
+    together = {key for row in joint for key in row["artist_keys"]} - {"someone else"}
+    assert len(set().union(*(fold_of[key] for key in together))) == 1
+    assert frame[frame["artist_key"].isin(together)]["group"].nunique() == 1
+    assert frame.groupby("group")["fold"].nunique().max() == 1
+    assert frame["group"].nunique() == len(artists) - len(together) + 1
+
+
 def test_the_official_split_is_kept_and_shared_artists_are_told():
     rows = labels_of({"Folk": 20, "Rock": 20}, 2)
     parts = ["training"] * 14 + ["validation"] * 2 + ["test"] * 4
