@@ -81,6 +81,7 @@ def id3_tags(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """What the tags inside each audio file say, of all kinds that it carries."""
+    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.tags.reading import read_tags_of_shard
 
     with lake.open() as opened, workers.open() as pool:
@@ -93,9 +94,10 @@ def id3_tags(
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)
             record_rate(opened, ID3_TAGS.name, *pool.work_done())
+            failed = failures(rows, no_failure=NO_FAILURE[ID3_TAGS.name])
             told.of(
                 shard,
-                account.metadata(files.num_rows, rows, failures(rows)),
+                account.metadata(files.num_rows, rows, failed),
                 opened.version(ID3_TAGS, shard),
             )
         yield from told.results()

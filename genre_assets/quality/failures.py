@@ -32,7 +32,7 @@ ENOUGH_FAILING = 5
 MOST_REASONS = 25
 """Reasons that the standing list shows."""
 
-_NO_FAILURE = {
+NO_FAILURE = {
     FETCHES.name: ("ok", "no_licence", "licence_excluded", "taken_down"),
     # Whose file is not there is told by the fetches, or by the source itself.
     AUDIO.name: (Status.OK, Status.MISSING),
@@ -152,7 +152,7 @@ def _failures(lake: Lake, table: Table, partitions: list) -> Iterator[_Failure]:
         rows = lake.read(table, [partition], columns)
         if table is FETCHES:
             rows = _last_tries(rows)
-        expected = pa.array([str(name) for name in _NO_FAILURE[table.name]])
+        expected = pa.array([str(name) for name in NO_FAILURE[table.name]])
         broken = rows.filter(pc.invert(pc.is_in(rows[kind], value_set=expected)))
         for row in broken.to_pylist():
             named = row[kind] or "without a name"
