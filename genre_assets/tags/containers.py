@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import partial
-from io import BufferedReader, FileIO
+from io import SEEK_SET, BufferedReader, FileIO, RawIOBase
 from pathlib import Path
 from typing import IO, Any
 
@@ -99,9 +99,8 @@ def read_container(file: FileIO, path: Path) -> Tags:
     stream = BufferedReader(file)
     *id3_starts, start = _starts(stream)
     kind, read_own = _own(_at(stream, start))
-    stream.seek(0)
     try:
-        found = read_own(stream)
+        found = read_own(BufferedReader(_From(file, start)))
     except Exception:
         # Most damage is a MutagenError; hostile bytes reach what mutagen did not foresee.
         found = Found(damaged=[kind])
@@ -110,6 +109,28 @@ def read_container(file: FileIO, path: Path) -> Tags:
     found.add("APEv2", lambda: read_apev2(stream))
     found.add("ID3v1", lambda: read_id3v1(stream))
     return _tags_of(found, path)
+
+
+class _From(RawIOBase):
+    """A file from some place on, as if it began there; what it began with is passed over."""
+
+    def __init__(self, file: FileIO, start: int):
+        self._file, self._start = file, start
+        self.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def readinto(self, buffer) -> int | None:
+        return self._file.readinto(buffer)
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        if whence == SEEK_SET:
+            offset += self._start
+        return self._file.seek(offset, whence) - self._start
 
 
 def _starts(file: IO[bytes]) -> list[int]:
