@@ -19,7 +19,7 @@ from difflib import SequenceMatcher
 from functools import lru_cache
 
 from genre_assets.labels.spelling import fold, words
-from genre_assets.tags.fields import put_right
+from genre_assets.tags.fields import MAX_TEXT, MAX_VALUES, put_right
 
 SIMILAR = 0.85
 """Share of letters in common from which two names on one track are spellings of one name."""
@@ -28,6 +28,7 @@ _Evidence = tuple[str, str | None, str | None, str | None]
 
 _LETTERS_TO_COMPARE = 6
 _LETTERS_BESIDE_A_SLASH = 3
+_LONGEST_LIST = MAX_TEXT * MAX_VALUES
 _FILLERS = {"and", "the"}
 _GUEST = re.compile(r"[\s(\[,]+(?:(?:feat|ft|featuring)\b[.\s]|w/|(?<=[(\[])with\s).*")
 _ACRONYM_DOT = re.compile(r"(?<=\b\w)\.(?=\w\b)")
@@ -71,7 +72,7 @@ def name_words(name: str) -> list[str]:
 
     A name of nothing else keeps them: The The is a band.
     """
-    folded = _APOSTROPHE.sub("", fold(put_right(name.strip())))
+    folded = _APOSTROPHE.sub("", fold(put_right(name.strip()[:MAX_TEXT])))
     main = _GUEST.sub("", folded)
     # 10 Ft. Ganja Plant has no guests.
     folded = main if any(c.isalpha() for c in main) else folded
@@ -103,7 +104,8 @@ def _key(name: str) -> str:
     found = name_words(name)
     if not found:
         # A name of signs only, some of which, such as a macron, folding takes for an accent.
-        return "".join(fold(name).split()) or "".join(name.split())
+        short = name.strip()[:MAX_TEXT]
+        return "".join(fold(short).split()) or "".join(short.split())
     return " ".join(found if all(map(str.isdecimal, found)) else sorted(found))
 
 
@@ -118,9 +120,8 @@ def several(name: str | None) -> list[str]:
     No other sign separates names for certain: AC/DC, Simon & Garfunkel and Crosby, Stills, Nash
     & Young are artists of their own.
     """
-    text = name or ""
-    while (plain := html.unescape(text)) != text:
-        text = plain
+    # What is escaped twice, as some pages do, has semicolons of its own.
+    text = html.unescape(html.unescape((name or "")[:_LONGEST_LIST]))
     return [part for listed in re.split(r"[;\0]", text) if (part := listed.strip())]
 
 

@@ -15,6 +15,7 @@ from html import unescape
 
 from genre_assets.labels.spelling import fold, words
 from genre_assets.reference import reference_path
+from genre_assets.tags.fields import MAX_TEXT
 
 
 @dataclass(frozen=True)
@@ -116,12 +117,12 @@ class Taxonomy:
         that joins two names by *and* is taken apart only where every part is known.
 
         Args:
-            spelling: As a source or a tag gives it.
+            spelling: As a source or a tag gives it; its first :data:`MAX_TEXT` characters count.
 
         Returns:
             The genres without repeats, and what of the spelling is unknown.
         """
-        read = self._read(unescape(spelling))
+        read = self._read(unescape(spelling[:MAX_TEXT]))
         return Reading(tuple(dict.fromkeys(read.genres)), tuple(dict.fromkeys(read.unknown)))
 
     def _read(self, spelling: str) -> Reading:

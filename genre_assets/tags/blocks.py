@@ -5,6 +5,7 @@ Loads mutagen: import this module in the worker that reads.
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from io import BytesIO
 from typing import IO, Any
 
@@ -46,11 +47,11 @@ MP4_KEYS: Keys = {
 }
 VORBIS_KEYS: Keys = {
     "title": ("title",),
-    "artist": ("artist", "albumartist"),
+    "artist": ("artist", "albumartist", "album artist"),
     "album": ("album",),
     "track_number": ("tracknumber",),
     "genres": ("genre",),
-    "year": ("date", "year", "originaldate"),
+    "year": ("date", "year", "originaldate", "originalyear"),
     "bpm": ("bpm", "tempo"),
     "comment": ("comment", "description"),
     "encoder": ("encoder", "encoder_options"),
@@ -61,7 +62,7 @@ _APE_KEYS: Keys = {
     "album": ("Album",),
     "track_number": ("Track",),
     "genres": ("Genre",),
-    "year": ("Year",),
+    "year": ("Year", "Date", "OriginalYear"),
     "bpm": ("BPM",),
     "comment": ("Comment",),
     "encoder": ("Encoder", "Encoder Settings"),
@@ -72,7 +73,7 @@ ASF_KEYS: Keys = {
     "album": ("WM/AlbumTitle",),
     "track_number": ("WM/TrackNumber",),
     "genres": ("WM/Genre",),
-    "year": ("WM/Year",),
+    "year": ("WM/Year", "WM/OriginalReleaseYear"),
     "bpm": ("WM/BeatsPerMinute",),
     "comment": ("Description",),
     "encoder": ("WM/EncodingSettings", "WM/ToolName"),
@@ -238,6 +239,7 @@ def id3_block(tags: Any) -> Block | None:
     return block_of(f"ID3v{major}.{minor}", _ID3_KEYS, values_of)
 
 
+@cache
 def _known_frames() -> dict[str, type]:
     """The frames of ID3v2 in which dates are plain text, which nothing is lost of."""
     dates = {name: type(name, (TextFrame,), {}) for name in _DATE_FRAMES}

@@ -1,6 +1,6 @@
 """The tags of the audio files of a shard.
 
-They have no journal: the tags of a shard of 5,000 files are read in two seconds.
+They have no journal: the tags of a shard of 5,000 files are read in a few seconds.
 
 Light: mutagen is imported by the workers, since tags are bytes from strangers.
 """

@@ -3,6 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_assets.labels.artists import artist_key, canonical_artists, look_alike, several
+from genre_assets.tags.fields import MAX_TEXT
 
 
 @pytest.mark.parametrize(
@@ -84,6 +85,13 @@ def test_the_order_of_words_does_not_count(words, random):
 def test_case_and_white_space_do_not_count(name):
     assert artist_key(f"  {name}\t") == artist_key(name)
     assert artist_key(name) != ""
+
+
+@pytest.mark.parametrize("text", ["x", "(feat ", "&amp;", "a/", "Ã¶Â", "a.b."])
+def test_of_a_name_without_end_the_beginning_counts(text):
+    name = text * (200_000 // len(text))
+    assert artist_key(name) == artist_key(name[:MAX_TEXT])
+    assert len(several(name + ";" + name)) >= 1
 
 
 def test_real_names_merge_only_where_they_should(real_data):

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_assets.labels.taxonomy import Taxonomy, load_taxonomy
+from genre_assets.tags.fields import MAX_TEXT
 
 
 def titled(taxonomy, title):
@@ -208,3 +209,9 @@ def test_an_alias_of_no_genre_or_of_two_is_refused():
         Taxonomy(rows, {"Punk": ["Oi"], "Rock": ["oi!"]})
     with pytest.raises(ValueError, match="parent"):
         Taxonomy([(1, "Rock", 2), (2, "Punk", 1)])
+
+
+@pytest.mark.parametrize("text", ["(", "Rock; ", "(17)", "a/b&"])
+def test_of_a_spelling_without_end_the_beginning_counts(text):
+    spelling = text * (200_000 // len(text))
+    assert load_taxonomy().read(spelling) == load_taxonomy().read(spelling[:MAX_TEXT])
