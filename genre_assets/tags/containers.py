@@ -21,7 +21,7 @@ from mutagen.aiff import AIFF
 from mutagen.asf import ASF
 from mutagen.dsdiff import DSDIFF
 from mutagen.dsf import DSF
-from mutagen.flac import FLAC
+from mutagen.flac import FLAC, VCFLACDict
 from mutagen.monkeysaudio import MonkeysAudio
 from mutagen.mp3 import MPEGInfo
 from mutagen.mp4 import MP4
@@ -42,6 +42,7 @@ from genre_assets.tags.blocks import (
     ASF_KEYS,
     MP4_KEYS,
     VORBIS_KEYS,
+    Block,
     Found,
     add_id3,
     block_of,
@@ -157,7 +158,7 @@ def _own(head: bytes) -> tuple[str, Callable[[IO[bytes]], Found]]:
     if head[:4] == b"FRM8":
         return "ID3v2", _dsdiff
     if head[:4] == b"fLaC":
-        return "Vorbis", partial(_vorbis, FLAC)
+        return "Vorbis", _flac
     if head[:4] == b"OggS":
         for mark, loader in _OGG.items():
             if mark in head:
@@ -195,13 +196,32 @@ def _with_bitrate(
     return found
 
 
+def _flac(file: IO[bytes]) -> Found:
+    try:
+        return _vorbis(FLAC, file)
+    except Exception:
+        # The damage may be in the description of the audio, or in a picture.
+        place, is_last = len(b"fLaC"), False
+        while not is_last and len(head := _at(file, place, 4)) == 4:
+            is_last, kind = bool(head[0] & 0x80), head[0] & 0x7F
+            place += 4
+            if kind == VCFLACDict.code:
+                file.seek(place)
+                return Found(_comments(VCFLACDict(file)))
+            place += int.from_bytes(head[1:], "big")
+        raise
+
+
 def _vorbis(loader: Callable[..., Any], file: IO[bytes]) -> Found:
     loaded = loader(file)
-    tags = loaded.tags
+    return Found(_comments(loaded.tags), bitrate=_bits(loaded))
+
+
+def _comments(tags: Any) -> list[Block]:
     if not tags:
-        return Found(bitrate=_bits(loaded))
+        return []
     block = block_of("Vorbis", VORBIS_KEYS, lambda name: tags.get(name, ()))
-    return Found([replace(block, vendor=tags.vendor)], bitrate=_bits(loaded))
+    return [replace(block, vendor=tags.vendor)]
 
 
 def _mp4(file: IO[bytes]) -> Found:

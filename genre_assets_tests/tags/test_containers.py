@@ -131,6 +131,25 @@ def test_a_flac_file_with_id3_in_front(clip):
     assert said(read_tags(path))[:2] == ("Of its own", ("One",))
 
 
+def test_damage_to_what_a_flac_file_says_of_its_audio_loses_no_tags(clip):
+    path = clip("flac")
+    tag(path, VALUES)
+    content = bytearray(path.read_bytes())
+    content[18:21] = bytes(3)
+    path.write_bytes(content)
+    tags = read_tags(path)
+    assert (tags.title, tags.status) == ("Title", Status.OK)
+
+
+def test_what_libsndfile_writes_into_a_wave_file(tmp_path):
+    path = tmp_path / "a.wav"
+    with sf.SoundFile(path, "w", SAMPLE_RATE, 1, format="RF64", subtype="PCM_16") as file:
+        file.title, file.artist, file.album = "Title", "One", "Album"
+        file.genre, file.date, file.tracknumber = "Rock", "2012", "3"
+        file.write(tone(0.1, 1))
+    assert said(read_tags(path)) == ("Title", ("One",), "Album", ("Rock",), 2012, 3, None)
+
+
 @pytest.mark.parametrize("kind", ["wav", "m4a", "ogg", "tta"])
 def test_id3_in_front_of_any_kind_of_file_hides_nothing(clip, kind):
     path = clip(kind)
