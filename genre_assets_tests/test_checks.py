@@ -122,15 +122,15 @@ def spoilt(tmp_path_factory):
     """The results over a lake in which every check has something to find."""
     lake = sound_lake_in(tmp_path_factory.mktemp("spoilt"))
     twice_and_bad = {
-        TRACKS: {"duration_s": -1.0},
+        TRACKS: {"source_track_id": "7"},
         FETCHES: {"bytes": -1},
-        AUDIO: {"sample_rate": 0},
-        ID3_TAGS: {"bpm": -1.0},
+        AUDIO: {"sha256": "abc"},
+        ID3_TAGS: {"sha256": "abc"},
         LABELS: {"evidence": None},
         SUMMARY_FEATURES: {"mfcc_mean_01": math.inf, "sha256": "f" * 64},
         SPECTROGRAMS: {"frames": -1, "sha256": "f" * 64},
-        FMA_FEATURES: {"chroma_cens_max_01": 7.0},
-        ECHONEST_FEATURES: {"valence": 2.0},
+        FMA_FEATURES: {"feature_source": None},
+        ECHONEST_FEATURES: {"feature_source": None},
         TASK_MEMBERS: {"genre": None},
         PREDICTIONS: {"probabilities": [("Techno", 0.9)]},
         SCORES: {"value": 0.9},
@@ -139,7 +139,7 @@ def spoilt(tmp_path_factory):
     for table, values in twice_and_bad.items():
         spoil(lake, table, with_value(**values))
         spoil(lake, table, with_row_twice)
-    spoil(lake, TRACKS, with_value(duration_s=-1.0), partition="folder_00")
+    spoil(lake, TRACKS, with_value(source_track_id="7"), partition="folder_00")
     spoil(lake, TRACKS, with_row_twice, partition="folder_00")
     spoil(lake, AUDIO, lambda rows: [row | BROKEN for row in rows[:6]] + rows[6:])
     spoil(lake, ID3_TAGS, with_every(status="bad_tags", reason="They are damaged."))
@@ -238,6 +238,19 @@ def test_a_check_that_does_not_block_and_a_warning_stop_nothing(tmp_path, verdic
     done, states = materialise(assets, checks, tmp_path, partition_key="a")
     assert done.success
     assert states == {"a": ("FAILED", True)}
+
+
+def test_a_value_of_a_stranger_stops_nothing_and_is_shown(tmp_path):
+    lake = sound_lake_in(tmp_path)
+    spoil(lake, ID3_TAGS, with_value(bpm=-1.0, year=-44))
+    (found,) = evaluations(
+        lake,
+        [dg.AssetCheckKey(dg.AssetKey("id3_tags"), "rows_valid")],
+        tags={"dagster/partition": SHARD},
+    ).values()
+    assert not found.passed
+    assert found.severity == dg.AssetCheckSeverity.WARN
+    assert "which stop nothing" in found.description
 
 
 def test_checks_asked_for_without_a_partition_look_at_all_that_were_made(tmp_path):

@@ -8,7 +8,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genre_assets.lake.schemas import Table
+from genre_assets.lake.schemas import SUMMARY_FEATURES, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.quality.features import BREAKS_BOUNDS, outside_bounds, summary_columns_in
@@ -30,13 +30,15 @@ def parts_of(lake: Lake, tables: Iterable[Table]) -> list[Part]:
 def rows_valid(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -> Verdict:
     """Check types and values of rows against the declared schemas.
 
+    The verdict is a warning where the only odd values are those that came from outside.
+
     Args:
         lake: The lake.
         parts: What to look at; a partition without a file has no rows and offends nobody.
         now: The present, which no time may lie after.
     """
     moment = now or datetime.now(UTC)
-    rows, broken, examples = 0, Counter(), []
+    rows, broken, noted, examples = 0, Counter(), Counter(), []
     for table, partition in parts:
         path = lake.path(table, partition)
         if path is None:
@@ -51,14 +53,16 @@ def rows_valid(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -
             continue
         part = lake.read(table, [partition])
         rows += part.num_rows
-        for says, count, offending in _offences(table, part, partition, moment):
-            broken[f"{table.name}: {says}"] += count
-            examples += [place | {"rule": says} | row for row in offending]
+        for rule, count, offending in _offences(table, part, partition, moment):
+            (broken if rule.blocks else noted)[f"{table.name}: {rule.says}"] += count
+            examples += [place | {"rule": rule.says} | row for row in offending]
+    offences = broken + noted
     return Verdict(
-        passed=not broken,
-        sentence=_sentence(rows, broken),
-        counts={"rows": rows, "offences": broken.total(), **dict(broken.most_common())},
+        passed=not offences,
+        sentence=_sentence(rows, broken, noted),
+        counts={"rows": rows, "offences": offences.total(), **dict(offences.most_common())},
         examples=some(examples),
+        warning=bool(noted) and not broken,
     )
 
 
@@ -112,7 +116,7 @@ def _wrong_types(table: Table, stored: pa.Schema) -> list[tuple[str, str, str]]:
 
 def _offences(
     table: Table, rows: pa.Table, partition: str | None, now: datetime
-) -> Iterable[tuple[str, int, list[dict]]]:
+) -> Iterable[tuple[Rule, int, list[dict]]]:
     features = set(summary_columns_in(table))
     plain = rows.select([name for name in rows.column_names if name not in features])
     rules = rules_of(table)
@@ -126,10 +130,11 @@ def _offences(
                 first = f"SELECT {_PLACE} FROM rows WHERE {condition} LIMIT {MOST_EXAMPLES}"  # noqa: S608
                 places = [place for (place,) in connection.execute(first).fetchall()]
                 found = plain.take(places).to_pylist()
-                yield rule.says, count, [_example(table, rule, row) for row in found]
+                yield rule, count, [_example(table, rule, row) for row in found]
     count, examples = outside_bounds(table, rows)
     if count:
-        yield BREAKS_BOUNDS, count, examples
+        # Published features are the values of others; those computed here are ours.
+        yield Rule(BREAKS_BOUNDS, "", (), blocks=table is SUMMARY_FEATURES), count, examples
 
 
 def _breaks(rule: Rule, partition: str | None, now: datetime) -> str:
@@ -150,8 +155,16 @@ def _shown(values: Iterable[object]) -> str:
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
 
 
-def _sentence(rows: int, broken: Counter[str]) -> str:
-    if not broken:
+def _sentence(rows: int, broken: Counter[str], noted: Counter[str]) -> str:
+    if not broken and not noted:
         return f"{counted(rows, 'row')}: all are as the schema says."
-    told = listed([f"{says} ({count:,} not)" for says, count in broken.most_common()], most=3)
-    return f"{counted(rows, 'row')} looked at, and rules are broken: {told}."
+    found = []
+    if broken:
+        found.append(f"rules are broken: {_named(broken)}")
+    if noted:
+        found.append(f"odd values from outside, which stop nothing: {_named(noted)}")
+    return f"{counted(rows, 'row')} checked; {'; '.join(found)}."
+
+
+def _named(rules: Counter[str]) -> str:
+    return listed([f"{says} ({count:,} not)" for says, count in rules.most_common()], most=3)
