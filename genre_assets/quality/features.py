@@ -118,9 +118,8 @@ def no_dead_features(lake: Lake, table: Table, partitions: list[str]) -> Verdict
                 for name, value in constant.items()
             ]
         ),
-        # The FMA dataset itself publishes tables that lack columns; ours have to be whole. A few
-        # odd tracks may all lack what is undefined for them, which must not stop the others.
-        warning=not empty or table is not SUMMARY_FEATURES or tracks < MANY_TRACKS,
+        # The FMA dataset itself publishes tables that lack columns; ours have to be whole.
+        warning=not empty or table is not SUMMARY_FEATURES,
     )
 
 

@@ -139,7 +139,7 @@ _ALWAYS_KNOWN = {
 
 _FROM_OUTSIDE = {
     "place", "status", "official_split", "duration_s", "year", "bpm", "bitrate", "sample_rate",
-    "channels", "claimed", *ECHONEST_COLUMNS,
+    "channels", "track_number", "claimed", *ECHONEST_COLUMNS,
 }  # fmt: skip
 """Columns whose values others wrote: rules about them are noted and never block. The same goes for
 all times, since the clock of a machine may be wrong for a while."""
