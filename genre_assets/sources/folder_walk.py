@@ -93,7 +93,9 @@ class Walk:
     @property
     def found_nothing(self) -> bool:
         """Whether the library is as empty as a mount point without its disk."""
-        return not (self.files or self.rejected or self.other_extensions or self.inner_links)
+        system_folders = sum(self.passed_over.values())
+        left_out = len(self.rejected) > system_folders or self.other_extensions
+        return not (self.files or left_out or self.inner_links)
 
     def notes(self) -> list[str]:
         """Sentences on what was passed over."""
