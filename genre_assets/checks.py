@@ -2,7 +2,8 @@
 
 What a table has to be is plain Python in :mod:`genre_assets.quality`; here its verdicts become
 results of Dagster. All checks of an asset are one step behind it, so that they cost one process.
-A blocking check that fails stops what is downstream of its asset in the same run.
+A blocking check that fails stops what is downstream of its asset, in the same run and in those
+that automation asks for; so it looks at our own work alone, never at a value that others wrote.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -229,12 +230,25 @@ def _sound(parts: Parts) -> list[Check]:
     return [
         Check(
             "rows_valid",
-            "Columns have the declared types, and values are what they can be.",
+            "Columns have the declared types, and what we wrote ourselves is as it has to be.",
             rows_valid,
             blocking=True,
         ),
         Check("keys_unique", "Each key stands once.", keys_unique, blocking=True),
     ]
+
+
+def _plausible(parts: Parts) -> Check:
+    """The check of values that came from outside, which stop nothing however odd they are."""
+
+    def judge(subject: Subject) -> Verdict:
+        from genre_assets.quality import tables
+
+        return tables.values_plausible(subject.lake, parts(subject))
+
+    return Check(
+        "values_plausible", "Values from files, tags, tables and pages are what they can be.", judge
+    )
 
 
 def _few_failures(table: Table) -> Check:
@@ -258,8 +272,8 @@ def _no_dead_features(table: Table) -> Check:
     return Check(
         "no_dead_features",
         "No feature lacks all its values, and none is the same for many different tracks.",
+        # Odd music may do that as well as a mistake of ours, and must not stop the rest.
         judge,
-        blocking=True,
     )
 
 
@@ -307,10 +321,13 @@ def _nothing_failed(subject: Subject) -> Verdict:
     return nothing_failed(subject.lake)
 
 
+_SITE = _catalogue("fma_site", FMA_SHARDS, _every(SIGHTINGS, SWEEPS), _last_pages)
+
 asset_checks = [
     checks_of(
         ingest.fma_site_catalogue,
-        *_sound(_catalogue("fma_site", FMA_SHARDS, _every(SIGHTINGS, SWEEPS), _last_pages)),
+        *_sound(_SITE),
+        _plausible(_SITE),
         Check(
             "sweeps_whole",
             "The last full sweep of each genre found as many tracks as the listing claims.",
@@ -323,11 +340,21 @@ asset_checks = [
             standing=True,
         ),
     ),
-    checks_of(ingest.folder_catalogue, *_sound(_catalogue("folder", FOLDER_SHARDS))),
-    checks_of(ingest.fma_dataset_catalogue, *_sound(_catalogue("fma_dataset", FMA_SHARDS))),
-    checks_of(ingest.fetches, *_sound(_own(FETCHES)), _few_failures(FETCHES)),
-    checks_of(metadata.audio, *_sound(_own(AUDIO)), _few_failures(AUDIO)),
-    checks_of(metadata.id3_tags, *_sound(_own(ID3_TAGS)), _few_failures(ID3_TAGS)),
+    *(
+        checks_of(asset, *_sound(parts), _plausible(parts))
+        for asset, parts in (
+            (ingest.folder_catalogue, _catalogue("folder", FOLDER_SHARDS)),
+            (ingest.fma_dataset_catalogue, _catalogue("fma_dataset", FMA_SHARDS)),
+        )
+    ),
+    *(
+        checks_of(asset, *_sound(_own(table)), _plausible(_own(table)), _few_failures(table))
+        for asset, table in (
+            (ingest.fetches, FETCHES),
+            (metadata.audio, AUDIO),
+            (metadata.id3_tags, ID3_TAGS),
+        )
+    ),
     checks_of(
         metadata.labels,
         *_sound(_every(LABELS, TAKEDOWNS)),
@@ -366,7 +393,9 @@ asset_checks = [
         _few_failures(SPECTROGRAM_FAILURES),
     ),
     *(
-        checks_of(asset, *_sound(_every(table)), _no_dead_features(table))
+        checks_of(
+            asset, *_sound(_every(table)), _plausible(_every(table)), _no_dead_features(table)
+        )
         for asset, table in (
             (features.fma_features, FMA_FEATURES),
             (features.echonest_features, ECHONEST_FEATURES),

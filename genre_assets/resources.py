@@ -40,6 +40,13 @@ class LakeResource(dg.ConfigurableResource):
             refresh_views(lake)
 
 
+_BELIEVE_REMOVALS = Field(
+    default=False,
+    description="Whether all that the source no longer lists is really gone, even more than half "
+    "of it (GENRE_ASSETS_BELIEVE_REMOVALS).",
+)
+
+
 class FmaDataset(dg.ConfigurableResource):
     """Where the FMA research dataset lies."""
 
@@ -53,6 +60,7 @@ class FmaDataset(dg.ConfigurableResource):
         description="small, medium, large or full; empty takes what lies there "
         "(GENRE_ASSETS_FMA_SUBSET).",
     )
+    believe_removals: bool = _BELIEVE_REMOVALS
 
     def folder(self) -> Path:
         """The dataset's folder.
@@ -73,6 +81,12 @@ class MusicFolder(dg.ConfigurableResource):
     """Where a music library lies."""
 
     root: str | None = Field(default=None, description="A music library (GENRE_ASSETS_FOLDER).")
+    genres: bool = Field(
+        default=False,
+        description="Whether folders that are named like genres say the genre of what lies in "
+        "them and has none in its tags (GENRE_ASSETS_FOLDER_GENRES).",
+    )
+    believe_removals: bool = _BELIEVE_REMOVALS
 
     def path(self) -> Path:
         """The library's folder.
@@ -122,6 +136,7 @@ class FmaSite(dg.ConfigurableResource):
     chromedriver: str | None = Field(
         default=None, description="Its driver; empty looks for it (GENRE_ASSETS_CHROMEDRIVER)."
     )
+    believe_removals: bool = _BELIEVE_REMOVALS
 
     def guest(self) -> "Guest":
         """Who asks the site, and how.
@@ -186,8 +201,13 @@ def resources_from(settings: Settings) -> dict[str, dg.ConfigurableResource]:
         "fma_dataset": FmaDataset(
             root=str(settings.fma_dataset) if settings.fma_dataset else None,
             subset=settings.fma_subset,
+            believe_removals=settings.believe_removals,
         ),
-        "music_folder": MusicFolder(root=str(settings.folder) if settings.folder else None),
+        "music_folder": MusicFolder(
+            root=str(settings.folder) if settings.folder else None,
+            genres=settings.folder_genres,
+            believe_removals=settings.believe_removals,
+        ),
         "fma_site": FmaSite(
             base=settings.fma_site,
             genres=list(settings.fma_site_genres),
@@ -196,6 +216,7 @@ def resources_from(settings: Settings) -> dict[str, dg.ConfigurableResource]:
             interval_s=settings.fma_site_interval_s,
             chromium=str(settings.chromium) if settings.chromium else None,
             chromedriver=str(settings.chromedriver) if settings.chromedriver else None,
+            believe_removals=settings.believe_removals,
         ),
         "licence_policy": LicencePolicy(excluded=sorted(settings.excluded_licences)),
         "workers": Workers(count=settings.workers),

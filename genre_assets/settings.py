@@ -28,6 +28,10 @@ class Settings:
         fma_dataset: Folder of the FMA dataset or its zips, ``GENRE_ASSETS_FMA_DATASET``, or None.
         fma_subset: ``GENRE_ASSETS_FMA_SUBSET``, or None to take what lies there.
         folder: A music library, ``GENRE_ASSETS_FOLDER``, or None.
+        folder_genres: Whether folders of the library that are named like genres say the genre of
+            what lies in them, ``GENRE_ASSETS_FOLDER_GENRES``.
+        believe_removals: Whether all that a source no longer lists is really gone, however much
+            it is, ``GENRE_ASSETS_BELIEVE_REMOVALS``.
         fma_site: The site to scrape, ``GENRE_ASSETS_FMA_SITE``, or None.
         fma_site_genres: Slugs of the genres to scrape, ``GENRE_ASSETS_FMA_SITE_GENRES``.
         fma_site_live: Whether the real site may be asked, ``GENRE_ASSETS_FMA_SITE_LIVE``.
@@ -46,6 +50,8 @@ class Settings:
     fma_dataset: Path | None
     fma_subset: str | None
     folder: Path | None
+    folder_genres: bool
+    believe_removals: bool
     fma_site: str | None
     fma_site_genres: tuple[str, ...]
     fma_site_live: bool
@@ -74,6 +80,8 @@ def read_settings(environment: dict[str, str] | None = None) -> Settings:
         fma_dataset=_folder(env, "GENRE_ASSETS_FMA_DATASET"),
         fma_subset=_fma_subset(env.get("GENRE_ASSETS_FMA_SUBSET") or None),
         folder=_folder(env, "GENRE_ASSETS_FOLDER"),
+        folder_genres=_yes_or_no(env, "GENRE_ASSETS_FOLDER_GENRES"),
+        believe_removals=_yes_or_no(env, "GENRE_ASSETS_BELIEVE_REMOVALS"),
         fma_site=site.base if site else None,
         fma_site_genres=_genres(env.get("GENRE_ASSETS_FMA_SITE_GENRES") or None),
         fma_site_live=live,
@@ -128,7 +136,9 @@ def _folder(env: dict[str, str], name: str) -> Path | None:
         return None
     path = _absolute(value)
     if not path.is_dir():
-        raise SettingError(f"{name} is {path}, where no folder is: name an existing folder.")
+        raise SettingError(
+            f"{name} is {path}, where no folder is: name an existing folder, or mount it."
+        )
     return path
 
 

@@ -42,8 +42,13 @@ from genre_assets_tests.quality.sound_lake import (
 
 SPECS = [spec for checks in asset_checks for spec in checks.check_specs]
 STANDING = {"fma_site_catalogue:scrape_fresh", "labels:nothing_failed"}
+PLAUSIBLE = {
+    *("fma_site_catalogue", "folder_catalogue", "fma_dataset_catalogue", "fetches", "audio"),
+    *("id3_tags", "fma_features", "echonest_features"),
+}
 WARNINGS = {
     *STANDING,
+    *(f"{name}:values_plausible" for name in PLAUSIBLE),
     "fma_site_catalogue:sweeps_whole",
     "echonest_features:no_dead_features",
     "fma_features:no_dead_features",
@@ -122,15 +127,15 @@ def spoilt(tmp_path_factory):
     """The results over a lake in which every check has something to find."""
     lake = sound_lake_in(tmp_path_factory.mktemp("spoilt"))
     twice_and_bad = {
-        TRACKS: {"duration_s": -1.0},
-        FETCHES: {"bytes": -1},
-        AUDIO: {"sample_rate": 0},
-        ID3_TAGS: {"bpm": -1.0},
+        TRACKS: {"source_track_id": "7", "duration_s": -1.0},
+        FETCHES: {"bytes": -1, "status": 7},
+        AUDIO: {"sha256": "abc", "sample_rate": 0},
+        ID3_TAGS: {"sha256": "abc", "bpm": -1.0},
         LABELS: {"evidence": None},
         SUMMARY_FEATURES: {"mfcc_mean_01": math.inf, "sha256": "f" * 64},
         SPECTROGRAMS: {"frames": -1, "sha256": "f" * 64},
-        FMA_FEATURES: {"chroma_cens_max_01": 7.0},
-        ECHONEST_FEATURES: {"valence": 2.0},
+        FMA_FEATURES: {"feature_source": None, "chroma_cens_max_01": 7.0},
+        ECHONEST_FEATURES: {"feature_source": None, "valence": 2.0},
         TASK_MEMBERS: {"genre": None},
         PREDICTIONS: {"probabilities": [("Techno", 0.9)]},
         SCORES: {"value": 0.9},
@@ -139,7 +144,7 @@ def spoilt(tmp_path_factory):
     for table, values in twice_and_bad.items():
         spoil(lake, table, with_value(**values))
         spoil(lake, table, with_row_twice)
-    spoil(lake, TRACKS, with_value(duration_s=-1.0), partition="folder_00")
+    spoil(lake, TRACKS, with_value(source_track_id="7", duration_s=-1.0), partition="folder_00")
     spoil(lake, TRACKS, with_row_twice, partition="folder_00")
     spoil(lake, AUDIO, lambda rows: [row | BROKEN for row in rows[:6]] + rows[6:])
     spoil(lake, ID3_TAGS, with_every(status="bad_tags", reason="They are damaged."))
@@ -175,6 +180,9 @@ def test_every_table_of_the_lake_is_checked_by_some_asset():
         own = {spec.name: spec for spec in SPECS if spec.asset_key == dg.AssetKey(name)}
         assert own["rows_valid"].blocking
         assert own["keys_unique"].blocking
+    assert {spec.name for spec in SPECS if spec.blocking} == {
+        *("rows_valid", "keys_unique", "sides_disjoint", "files_whole"),
+    }
 
 
 def test_checks_have_the_partitions_of_their_asset():
@@ -238,6 +246,17 @@ def test_a_check_that_does_not_block_and_a_warning_stop_nothing(tmp_path, verdic
     done, states = materialise(assets, checks, tmp_path, partition_key="a")
     assert done.success
     assert states == {"a": ("FAILED", True)}
+
+
+def test_no_value_from_outside_fails_a_check_that_blocks(tmp_path):
+    lake = sound_lake_in(tmp_path)
+    spoil(lake, FETCHES, with_every(url=None, outcome="no_file", reason="There is none.", status=7))
+    spoil(lake, AUDIO, with_every(mtime_ns=-1, sample_rate=-5, channels=0, duration_s=math.inf))
+    spoil(lake, ID3_TAGS, with_value(bpm=-1.0, year=-44, bitrate=-1))
+    spoil(lake, SUMMARY_FEATURES, with_every(zcr_std_01=0.0, zcr_skew_01=0.0))
+    names = {spec.key for spec in SPECS if partition_of(spec) == SHARD and spec.blocking}
+    found = evaluations(lake, names, tags={"dagster/partition": SHARD})
+    assert [name for (name, _), result in found.items() if not result.passed] == []
 
 
 def test_checks_asked_for_without_a_partition_look_at_all_that_were_made(tmp_path):

@@ -10,6 +10,7 @@ def test_every_setting_has_a_default():
     assert settings.data == Path("data").absolute()
     assert (settings.fma_dataset, settings.fma_subset, settings.folder) == (None, None, None)
     assert settings.workers >= 1
+    assert (settings.believe_removals, settings.folder_genres) == (False, False)
 
 
 def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
@@ -20,6 +21,8 @@ def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
             "GENRE_ASSETS_FMA_SUBSET": "medium",
             "GENRE_ASSETS_FOLDER": "",
             "GENRE_ASSETS_WORKERS": "3",
+            "GENRE_ASSETS_BELIEVE_REMOVALS": "yes",
+            "GENRE_ASSETS_FOLDER_GENRES": "yes",
         }
     )
     assert settings.data == tmp_path / "lake"
@@ -27,6 +30,7 @@ def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
     assert settings.fma_subset == "medium"
     assert settings.folder is None
     assert settings.workers == 3
+    assert (settings.believe_removals, settings.folder_genres) == (True, True)
 
 
 @pytest.mark.parametrize(
@@ -40,6 +44,8 @@ def test_settings_are_read_and_an_empty_one_counts_as_unset(tmp_path):
         ("GENRE_ASSETS_DATA", __file__, "which is a file"),
         ("GENRE_ASSETS_FMA_SITE", "freemusicarchive.org", "is not the address of the site"),
         ("GENRE_ASSETS_FMA_SITE_LIVE", "perhaps", "use yes or no"),
+        ("GENRE_ASSETS_BELIEVE_REMOVALS", "true", "use yes or no"),
+        ("GENRE_ASSETS_FOLDER_GENRES", "1", "use yes or no"),
         ("GENRE_ASSETS_FMA_SITE_GENRES", "../etc", "last word of the site's genre pages"),
         ("GENRE_ASSETS_FMA_SITE_INTERVAL", "-1", "use a number of seconds"),
         ("GENRE_ASSETS_CHROMIUM", "/no/such/browser", "name the file to run"),

@@ -7,6 +7,7 @@ an unchanged sweep starts nothing downstream.
 
 import contextlib
 import uuid
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,7 +41,7 @@ from genre_assets.resources import (
     MusicFolder,
     Workers,
 )
-from genre_assets.sources.catalogue import Catalogue, SourceError
+from genre_assets.sources.catalogue import Catalogue, Kind, SourceError
 
 GROUP = "ingest"
 
@@ -71,6 +72,7 @@ def fma_site_catalogue(
     from genre_assets.sources.fma_site.archive import Archive
     from genre_assets.sources.fma_site.catalogue import (
         SweepError,
+        given_up,
         sweep_site,
         sweep_that_never_began,
     )
@@ -110,14 +112,19 @@ def fma_site_catalogue(
                 raise
             swept_now = swept.sweeps.filter(pc.field("sweep_id") == archive.sweep_id)
             told = ["genre", "mode", "claimed", "distinct", "new", "complete", "reason"]
-            result = _record_sweep(
-                context,
-                opened,
-                "fma_site",
-                swept.catalogue,
-                account,
-                sweeps=dg.MetadataValue.json(swept_now.select(told).to_pylist()),
-            )
+            try:
+                result = _record_sweep(
+                    context,
+                    opened,
+                    "fma_site",
+                    swept.catalogue,
+                    account,
+                    fma_site.believe_removals,
+                    sweeps=dg.MetadataValue.json(swept_now.select(told).to_pylist()),
+                )
+            except SourceError as error:
+                opened.write(SWEEPS, given_up(swept.sweeps, archive.sweep_id, error))
+                raise
             for shard, rows in swept.sightings.items():
                 opened.write(SIGHTINGS, rows, shard)
             opened.write(SWEEPS, swept.sweeps)
@@ -141,9 +148,12 @@ def folder_catalogue(
             music_folder.path(),
             opened.read(TRACKS).filter(pc.field("source") == "folder"),
             audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
+            genres=music_folder.genres,
+            believe_removals=music_folder.believe_removals,
             log=context.log.info,
         )
-        return _record_sweep(context, opened, "folder", catalogue, account)
+        believe_removals = music_folder.believe_removals
+        return _record_sweep(context, opened, "folder", catalogue, account, believe_removals)
 
 
 @table_asset(
@@ -163,9 +173,12 @@ def fma_dataset_catalogue(
             fma_dataset.folder(),
             fma_dataset.subset,
             unpack_to=unpacked_dataset(opened),
+            known=opened.read(TRACKS).filter(pc.field("source") == "fma_dataset"),
+            believe_removals=fma_dataset.believe_removals,
             log=context.log.info,
         )
-        return _record_sweep(context, opened, "fma_dataset", catalogue, account)
+        believe_removals = fma_dataset.believe_removals
+        return _record_sweep(context, opened, "fma_dataset", catalogue, account, believe_removals)
 
 
 tracks = dg.AssetSpec(
@@ -268,27 +281,45 @@ def _record_sweep(
     source: str,
     catalogue: Catalogue,
     account: Account,
+    believe_removals: bool,
     **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
-    """Write what a sweep found, shard by shard, and tell Dagster of each."""
+    """Write what a sweep found, shard by shard, and tell Dagster of each.
+
+    Raises:
+        SourceError: If the sweep is not to be believed; nothing is written then.
+    """
+    from genre_assets.sources.rejections import record_rejections
+    from genre_assets.sources.removals import refuse_doubtful
     from genre_assets.sources.sweeps import record_sweep
 
+    if not believe_removals:
+        refuse_doubtful(catalogue)
     newly_gone = record_sweep(
-        lake, source, catalogue.tracks, datetime.now(UTC), catalogue.still_there, catalogue.gone
+        lake,
+        source,
+        catalogue.tracks,
+        datetime.now(UTC),
+        catalogue.still_there,
+        catalogue.gone,
+        believe_removals=believe_removals,
     )
     fingerprints = _tell_of_tracks(context, lake)
-    lake.write(REJECTED_ROWS, catalogue.rejected, source)
+    record_rejections(lake, source, catalogue.rejected)
     for note in catalogue.notes:
         context.log.warning(note)
     listed, gone = catalogue.tracks.num_rows, sum(newly_gone.values())
+    left_out = Counter(catalogue.rejected["kind"].to_pylist())
+    rejected = left_out[Kind.TRACK] + left_out[Kind.SOUND]
     context.log.info(
-        f"{counted(listed, 'track')} listed, {catalogue.rejected.num_rows} rejected, "
+        f"{counted(listed, 'track')} listed, {rejected} rejected, "
         f"{gone} known ones gone since the last sweep"
     )
     return account.result(
-        rows_in=listed + catalogue.rejected.num_rows,
+        rows_in=listed + rejected,
         rows=catalogue.tracks,
-        failed={"rejected": catalogue.rejected.num_rows} if catalogue.rejected.num_rows else None,
+        failed={"rejected": rejected} if rejected else None,
+        values_left_out=left_out[Kind.VALUE],
         version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
         notes=dg.MetadataValue.json(catalogue.notes),

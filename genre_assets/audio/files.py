@@ -9,6 +9,8 @@ from pathlib import Path
 
 from genre_assets.audio.status import AudioError, Status
 
+_LONGEST_NS = 2**63 - 1
+
 
 @contextmanager
 def opened(path: Path) -> Iterator[FileIO]:
@@ -38,3 +40,12 @@ def opened(path: Path) -> Iterator[FileIO]:
 def _open_at_once(path: str, flags: int) -> int:
     # Not blocking: opening a named pipe would wait for its writer.
     return os.open(path, flags | os.O_NONBLOCK)
+
+
+def modification_time_ns(found: os.stat_result) -> int:
+    """The modification time of a file in nanoseconds since 1970, below 0 for one before that.
+
+    A time after 2262, which some file systems take, does not fit the tables and counts as the
+    last one that does.
+    """
+    return max(-_LONGEST_NS - 1, min(_LONGEST_NS, found.st_mtime_ns))

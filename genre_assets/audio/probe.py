@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.audio.files import opened
+from genre_assets.audio.files import modification_time_ns, opened
 from genre_assets.audio.samples import SamplesOnDisk
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
@@ -197,7 +197,7 @@ def _identified(path: Path) -> Probe:
         except OSError as error:
             reason = f"{path} cannot be read to its end: {error.strerror}."
             raise AudioError(Status.UNREADABLE, reason) from error
-    return Probe(sha256=sha256, bytes=found.st_size, mtime_ns=found.st_mtime_ns)
+    return Probe(sha256=sha256, bytes=found.st_size, mtime_ns=modification_time_ns(found))
 
 
 def _decoded(file: Probe, path: Path) -> Probe:

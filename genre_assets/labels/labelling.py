@@ -1,7 +1,8 @@
 """What each track is held to be: its genres, artist and album, and the evidence behind them.
 
 Two kinds of evidence are kept side by side: what the source says of the track and what the tags
-in its file say. The source decides; the tags decide where it says nothing. Nothing is guessed: a
+in its file say. The source decides; the tags decide where it says nothing, and where the source
+is a folder, whose name is no more than a guess. Nothing else is guessed: a
 track of several top genres gets none, and spellings that nobody knows are counted.
 
 Light; scipy is imported when tracks are labelled.
@@ -28,6 +29,8 @@ SEVERAL_TOP_GENRES = "several top genres"
 TAKEN_DOWN = "taken down"
 """Begins the reason of a track that had to go."""
 _TAGS = "id3"
+_FOLDER = "folder"
+"""The source whose evidence is the names of folders, where the settings allow that."""
 
 
 @dataclass(frozen=True)
@@ -74,11 +77,12 @@ def label_tracks(
 ) -> LabelResult:
     """Label every track.
 
-    ``genre_top`` is the source's, else the tags'. ``agreement`` says what the other witness makes
-    of it: it ``agrees``, it ``disagrees``, or genre_top stands ``alone``; ``none`` where there is
-    no genre_top. ``evidence`` names the witness also where it names several top genres and
-    genre_top is null. ``subgenres`` are all that lie below genre_top, or all that the witness names
-    where genre_top is null.
+    ``genre_top`` is the source's, else the tags'; in a music library, where the source has only
+    the names of folders to go by, it is the tags', else the folders'. ``agreement`` says what the
+    other witness makes of it: it ``agrees``, it ``disagrees``, or genre_top stands ``alone``;
+    ``none`` where there is no genre_top. ``evidence`` names the witness also where it names
+    several top genres and genre_top is null. ``subgenres`` are all that lie below genre_top, or
+    all that the witness names where genre_top is null.
 
     Missing or failed audio excludes no label, because features may come with the dataset. Tracks
     with the same bytes are duplicates of the first of them that takes part, by track id.
@@ -115,7 +119,7 @@ def label_tracks(
     sources = tracks["source"].to_pylist()
     by_source = list(witnessed(tracks["genre_top"].to_pylist(), tracks["genres"].to_pylist(), True))
     by_tags = list(witnessed([None] * len(track_ids), tags["genres"], False))
-    verdicts = _verdicts(taxonomy, by_source, by_tags)
+    verdicts = _verdicts(taxonomy, sources, by_source, by_tags)
     artists = canonical_artists(
         sources,
         tracks["artist_id"].to_pylist(),
@@ -203,21 +207,26 @@ def _read(
 
 
 def _verdicts(
-    taxonomy: Taxonomy, by_source: list[Evidence], by_tags: list[Evidence]
+    taxonomy: Taxonomy, sources: list[str], by_source: list[Evidence], by_tags: list[Evidence]
 ) -> list[_Verdict]:
     # Witnesses say few different things, and each is one object.
-    reached: dict[tuple[int, int], _Verdict] = {}
+    reached: dict[tuple[bool, int, int], _Verdict] = {}
     verdicts = []
-    for source, tags in zip(by_source, by_tags, strict=True):
-        pair = id(source), id(tags)
-        if pair not in reached:
-            reached[pair] = _verdict(taxonomy, source, tags)
-        verdicts.append(reached[pair])
+    for name, source, tags in zip(sources, by_source, by_tags, strict=True):
+        is_folder = name == _FOLDER
+        key = is_folder, id(source), id(tags)
+        if key not in reached:
+            reached[key] = _verdict(taxonomy, source, tags, tags_first=is_folder)
+        verdicts.append(reached[key])
     return verdicts
 
 
-def _verdict(taxonomy: Taxonomy, source: Evidence, tags: Evidence) -> _Verdict:
-    witness, heard, other = ("source", source, tags) if source.tops else (_TAGS, tags, source)
+def _verdict(taxonomy: Taxonomy, source: Evidence, tags: Evidence, *, tags_first: bool) -> _Verdict:
+    by_source, by_tags = ("source", source, tags), (_TAGS, tags, source)
+    witness, heard, other = by_source if source.tops else by_tags
+    # The name of a folder is only a guess.
+    if tags_first and tags.tops:
+        witness, heard, other = by_tags
     if not heard.tops:
         return _Verdict(None, [], None, "none", NO_GENRE)
     if heard.top is None:
@@ -275,7 +284,7 @@ def _tags_before_folders(
 ) -> list[str | None]:
     """What the source lists; but the name of a folder is only a guess, which the tags overrule."""
     return [
-        (tag or name) if source == "folder" else name
+        (tag or name) if source == _FOLDER else name
         for source, name, tag in zip(sources, listed, tagged, strict=True)
     ]
 

@@ -96,11 +96,17 @@ REJECTED_ROWS = Table(
         ("source", pa.string(), "the source that the row came from"),
         ("origin", pa.string(), "file that held the row"),
         ("place", pa.string(), "where in it: a track id, a row number or a path"),
-        ("reason", pa.string(), "why it could not become a track, in one sentence"),
+        (
+            "kind",
+            pa.string(),
+            "track: it is none; value: the track is there without it; sound: of a kind that is "
+            "not read; other: no music; null in rows of older versions, which are tracks",
+        ),
+        ("reason", pa.string(), "why it was not taken, in one sentence"),
     ),
     ("source", "origin", "place"),
     "source",
-    "One thing that a source listed and the catalogue could not take.",
+    "One thing that a source listed and the lake could not take.",
 )
 
 SIGHTINGS = Table(

@@ -19,6 +19,7 @@ from genre_assets.lake.schemas import (
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.quality.verdict import Verdict, listed, share, some
+from genre_assets.sources.catalogue import Kind
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
@@ -51,6 +52,8 @@ _WITH_FAILURES = (
     FEATURE_FAILURES,
     SPECTROGRAM_FAILURES,
 )
+_LEFT_OUT = {Kind.VALUE: "value left out", Kind.SOUND: "sound not read"}
+"""What became of something that a source listed; else it was rejected."""
 _KIND = {FETCHES.name: "outcome"}
 _WHAT_IS_TRIED = {FEATURE_FAILURES.name: AUDIO, SPECTROGRAM_FAILURES.name: AUDIO}
 
@@ -144,7 +147,9 @@ def _tried(lake: Lake, table: Table, partition: str) -> int:
 def _failures(lake: Lake, table: Table, partitions: list) -> Iterator[_Failure]:
     if table is REJECTED_ROWS:
         for row in lake.read(table, partitions).to_pylist():
-            yield _Failure(table.name, "rejected", f"{row['origin']} {row['place']}", row["reason"])
+            if row["kind"] != Kind.OTHER:
+                named = _LEFT_OUT.get(row["kind"], "rejected")
+                yield _Failure(table.name, named, f"{row['origin']} {row['place']}", row["reason"])
         return
     kind = _KIND.get(table.name, "status")
     columns = ["track_id", kind, "reason"] + (["fetched_at"] if table is FETCHES else [])

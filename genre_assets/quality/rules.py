@@ -4,10 +4,15 @@ A rule is a condition in DuckDB's SQL that holds for a good row; where it comes 
 known and nothing is wrong. Most rules follow from the type of a column, from its name, or from
 what the schema says of the table; what only one table can know stands in ``_OF_TABLE``.
 
+A rule about our own work blocks: a row that breaks it is a mistake of this program, and nothing
+more is made of it. A rule about a value that came from outside (a tag, a row of a CSV file, an
+answer of a server, a clock) is only noted, because one odd value of somebody else's must not stop
+the rest of a library.
+
 The feature columns have rules of their own, in :mod:`genre_assets.quality.features`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import pyarrow as pa
@@ -32,11 +37,14 @@ class Rule:
         holds: The condition, in SQL; ``$now`` is the present in microseconds since 1970 and
             ``$partition`` the key of the partition that the rows lie in.
         columns: The columns that it speaks of, shown with a row that breaks it.
+        blocks: Whether a row that breaks it is a mistake of our own and stops what is downstream;
+            False where the value came from outside, so that it is noted and all else goes on.
     """
 
     says: str
     holds: str
     columns: tuple[str, ...]
+    blocks: bool = True
 
 
 def rules_of(table: Table) -> list[Rule]:
@@ -44,7 +52,12 @@ def rules_of(table: Table) -> list[Rule]:
     rules = [rule for column in table.schema for rule in _of_column(table, column)]
     names = set(table.schema.names)
     rules += [
-        Rule(f"{a} is not after {b}", f"{a} <= {b}", (a, b))
+        Rule(
+            f"{a} is not after {b}",
+            f"{a} <= {b}",
+            (a, b),
+            blocks=table.schema.field(a).type != TIME,
+        )
         for a, b in _IN_ORDER
         if {a, b} <= names
     ]
@@ -61,7 +74,7 @@ def rules_of(table: Table) -> list[Rule]:
 
 def _of_column(table: Table, column: pa.Field) -> list[Rule]:
     name, rules = column.name, []
-    if name in table.key or name in _ALWAYS_KNOWN:
+    if name in _ALWAYS_KNOWN or (name in table.key and name not in _MAY_BE_UNKNOWN):
         rules.append(_known(name, column.type))
     if name in _ONE_OF and column.type == pa.string():
         values = ", ".join(f"'{value}'" for value in _ONE_OF[name])
@@ -69,7 +82,7 @@ def _of_column(table: Table, column: pa.Field) -> list[Rule]:
     elif name in _BOUNDS:
         low, high = _BOUNDS[name]
         rules.append(_between(name, low, high))
-    elif column.type == pa.int64():
+    elif column.type == pa.int64() and name not in _ANY_WHOLE_NUMBER:
         rules.append(_between(name, 0, None))
     elif column.type == pa.float64():
         rules.append(Rule(f"{name} is a finite number", f'isfinite("{name}")', (name,)))
@@ -81,6 +94,10 @@ def _of_column(table: Table, column: pa.Field) -> list[Rule]:
     elif name == "sha256":
         digits = f"regexp_full_match(\"{name}\", '[0-9a-f]{{64}}')"
         rules.append(Rule(f"{name} is 64 hexadecimal digits", digits, (name,)))
+    if column.type == TIME or name in _FROM_OUTSIDE:
+        # The status of a file is ours, that of HTTP is not.
+        ours = name == "status" and column.type == pa.string()
+        return [replace(rule, blocks=ours) for rule in rules]
     return rules
 
 
@@ -119,6 +136,19 @@ _ALWAYS_KNOWN = {
     "synthetic", "genre_true", "genre_pred", "split", "first_seen_at", "last_seen_at",
 }  # fmt: skip
 """Columns beside the keys that no row leaves open, in whichever table they stand."""
+
+_FROM_OUTSIDE = {
+    "place", "status", "official_split", "duration_s", "year", "bpm", "bitrate", "sample_rate",
+    "channels", "track_number", "claimed", *ECHONEST_COLUMNS,
+}  # fmt: skip
+"""Columns whose values others wrote: rules about them are noted and never block. The same goes for
+all times, since the clock of a machine may be wrong for a while."""
+
+_MAY_BE_UNKNOWN = {"url"}
+"""Columns of a key that a row may leave open: a track without a file has no address."""
+
+_ANY_WHOLE_NUMBER = {"mtime_ns", "file_mtime_ns"}
+"""Whole numbers that may be below 0: a file may be from before 1970."""
 
 _ONE_OF = {
     "source": ("fma_site", "fma_dataset", "folder"),
@@ -176,6 +206,7 @@ _OF_TABLE = {
             "status <> 'ok' OR coalesce(bytes > 0 AND sample_rate > 0 AND channels > 0 "
             "AND duration_s > 0, false)",
             ("status", "bytes", "sample_rate", "channels", "duration_s"),
+            blocks=False,
         ),
     ],
     "labels": [

@@ -1,14 +1,15 @@
 """Whether the rows of tables are what the schema says, and every key stands once."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from genre_assets.lake.schemas import Table
+from genre_assets.lake.schemas import SUMMARY_FEATURES, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.quality.features import BREAKS_BOUNDS, outside_bounds, summary_columns_in
@@ -22,44 +23,68 @@ Part = tuple[Table, str | None]
 """A table and the key of one of its partitions."""
 
 
+@dataclass
+class _Found:
+    """What rows break."""
+
+    rows: int = 0
+    broken: Counter[str] = field(default_factory=Counter)
+    examples: list[dict] = field(default_factory=list)
+
+    @property
+    def named(self) -> str:
+        return listed([f"{says} ({n:,} not)" for says, n in self.broken.most_common()], most=3)
+
+    def verdict(self, sentence: str, *, warning: bool = False) -> Verdict:
+        return Verdict(
+            passed=not self.broken,
+            sentence=sentence,
+            counts={
+                "rows": self.rows,
+                "offences": self.broken.total(),
+                **dict(self.broken.most_common()),
+            },
+            examples=some(self.examples),
+            warning=warning,
+        )
+
+
 def parts_of(lake: Lake, tables: Iterable[Table]) -> list[Part]:
     """All partitions of tables that the lake holds."""
     return [(table, key) for table in tables for key in lake.partitions(table)]
 
 
 def rows_valid(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -> Verdict:
-    """Check types and values of rows against the declared schemas.
+    """Check types of columns, and the values in rows that are our own work.
 
     Args:
         lake: The lake.
         parts: What to look at; a partition without a file has no rows and offends nobody.
-        now: The present, which no time may lie after.
+        now: The present.
     """
-    moment = now or datetime.now(UTC)
-    rows, broken, examples = 0, Counter(), []
-    for table, partition in parts:
-        path = lake.path(table, partition)
-        if path is None:
-            continue
-        place = {"table": table.name, "partition": partition or ""}
-        if wrong := _wrong_types(table, pq.read_schema(path)):
-            broken["columns have the declared types"] += len(wrong)
-            examples += [
-                place | {"key": "", "rule": f"{name} is {declared}", "values": f"{name}: {stored}"}
-                for name, declared, stored in wrong
-            ]
-            continue
-        part = lake.read(table, [partition])
-        rows += part.num_rows
-        for says, count, offending in _offences(table, part, partition, moment):
-            broken[f"{table.name}: {says}"] += count
-            examples += [place | {"rule": says} | row for row in offending]
-    return Verdict(
-        passed=not broken,
-        sentence=_sentence(rows, broken),
-        counts={"rows": rows, "offences": broken.total(), **dict(broken.most_common())},
-        examples=some(examples),
-    )
+    found = _looked_through(lake, parts, now, ours=True)
+    sentence = f"{counted(found.rows, 'row')}: all are as the schema says."
+    if found.broken:
+        sentence = f"{counted(found.rows, 'row')} checked, and rules are broken: {found.named}."
+    return found.verdict(sentence)
+
+
+def values_plausible(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -> Verdict:
+    """Check the values in rows that came from outside: from files, tags, tables, pages and clocks.
+
+    An odd one is shown here with its row and stops nothing: it is no mistake of this program, and
+    the other rows are as good as without it.
+
+    Args:
+        lake: The lake.
+        parts: What to look at; a partition without a file has no rows and offends nobody.
+        now: The present, which no time should lie after.
+    """
+    found = _looked_through(lake, parts, now, ours=False)
+    sentence = f"{counted(found.rows, 'row')}: the values from outside are what they can be."
+    if found.broken:
+        sentence = f"{counted(found.rows, 'row')} checked, some with odd values: {found.named}."
+    return found.verdict(sentence, warning=True)
 
 
 def keys_unique(lake: Lake, parts: Sequence[Part]) -> Verdict:
@@ -99,6 +124,34 @@ def keys_unique(lake: Lake, parts: Sequence[Part]) -> Verdict:
     )
 
 
+def _looked_through(
+    lake: Lake, parts: Sequence[Part], now: datetime | None, *, ours: bool
+) -> _Found:
+    """Hold rows against the rules about our own work, or against those about what is not ours."""
+    moment = now or datetime.now(UTC)
+    found = _Found()
+    for table, partition in parts:
+        path = lake.path(table, partition)
+        if path is None:
+            continue
+        place = {"table": table.name, "partition": partition or ""}
+        if wrong := _wrong_types(table, pq.read_schema(path)):
+            if ours:
+                found.broken["columns have the declared types"] += len(wrong)
+                found.examples += [
+                    place
+                    | {"key": "", "rule": f"{name} is {declared}", "values": f"{name}: {stored}"}
+                    for name, declared, stored in wrong
+                ]
+            continue
+        part = lake.read(table, [partition])
+        found.rows += part.num_rows
+        for says, count, offending in _offences(table, part, partition, moment, ours):
+            found.broken[f"{table.name}: {says}"] += count
+            found.examples += [place | {"rule": says} | row for row in offending]
+    return found
+
+
 def _wrong_types(table: Table, stored: pa.Schema) -> list[tuple[str, str, str]]:
     """Columns that were not declared, or as another type; one that lacks is read as null."""
     wrong = []
@@ -111,11 +164,22 @@ def _wrong_types(table: Table, stored: pa.Schema) -> list[tuple[str, str, str]]:
 
 
 def _offences(
-    table: Table, rows: pa.Table, partition: str | None, now: datetime
-) -> Iterable[tuple[str, int, list[dict]]]:
+    table: Table, rows: pa.Table, partition: str | None, now: datetime, ours: bool
+) -> Iterator[tuple[str, int, list[dict]]]:
+    if rules := [rule for rule in rules_of(table) if rule.blocks == ours]:
+        yield from _broken(rules, table, rows, partition, now)
+    # Published features are values of others; those computed here are our work.
+    if ours == (table is SUMMARY_FEATURES):
+        count, examples = outside_bounds(table, rows)
+        if count:
+            yield BREAKS_BOUNDS, count, examples
+
+
+def _broken(
+    rules: list[Rule], table: Table, rows: pa.Table, partition: str | None, now: datetime
+) -> Iterator[tuple[str, int, list[dict]]]:
     features = set(summary_columns_in(table))
     plain = rows.select([name for name in rows.column_names if name not in features])
-    rules = rules_of(table)
     broken = [_breaks(rule, partition, now) for rule in rules]
     with duckdb.connect() as connection:
         connection.register("rows", plain.append_column(_PLACE, pa.array(range(rows.num_rows))))
@@ -127,9 +191,6 @@ def _offences(
                 places = [place for (place,) in connection.execute(first).fetchall()]
                 found = plain.take(places).to_pylist()
                 yield rule.says, count, [_example(table, rule, row) for row in found]
-    count, examples = outside_bounds(table, rows)
-    if count:
-        yield BREAKS_BOUNDS, count, examples
 
 
 def _breaks(rule: Rule, partition: str | None, now: datetime) -> str:
@@ -148,10 +209,3 @@ def _example(table: Table, rule: Rule, row: dict) -> dict:
 def _shown(values: Iterable[object]) -> str:
     text = ", ".join(str(value) for value in values)
     return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"
-
-
-def _sentence(rows: int, broken: Counter[str]) -> str:
-    if not broken:
-        return f"{counted(rows, 'row')}: all are as the schema says."
-    told = listed([f"{says} ({count:,} not)" for says, count in broken.most_common()], most=3)
-    return f"{counted(rows, 'row')} looked at, and rules are broken: {told}."

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 import pyarrow as pa
 
@@ -25,6 +26,8 @@ class Catalogue:
             known ones are not gone.
         gone: Ids of the known tracks that are gone, where the source was asked for that: all
             others are still there. None where what is not listed is gone.
+        doubt: Why the listing is not to be believed unless somebody says so, as one sentence
+            without what to do; None when nothing speaks against it.
     """
 
     tracks: pa.Table
@@ -32,21 +35,37 @@ class Catalogue:
     notes: list[str] = field(default_factory=list)
     still_there: frozenset[str] = frozenset()
     gone: frozenset[str] | None = None
+    doubt: str | None = None
+
+
+class Kind(StrEnum):
+    """What was not taken of a source."""
+
+    TRACK = "track"
+    """A row or a file that could not become a track."""
+    VALUE = "value"
+    """A value that cannot be right; its track is taken without it."""
+    SOUND = "sound"
+    """A sound file of a kind that is not read."""
+    OTHER = "other"
+    """Something that is no music, such as pictures or a wastebasket."""
 
 
 @dataclass(frozen=True)
 class Rejection:
-    """One thing that a source lists and that cannot become a track.
+    """One thing that a source lists and that is not taken.
 
     Attributes:
         origin: The file or folder that held it.
         place: Where in it.
         reason: Why, in one sentence.
+        kind: What it is.
     """
 
     origin: str
     place: str
     reason: str
+    kind: str = Kind.TRACK
 
 
 def rejected_rows(source: str, rejections: Iterable[Rejection]) -> pa.Table:
@@ -61,6 +80,7 @@ def rejected_rows(source: str, rejections: Iterable[Rejection]) -> pa.Table:
                 "source": source,
                 "origin": origin,
                 "place": place if count == 1 else f"{place} ({count})",
+                "kind": str(rejection.kind),
                 "reason": printable(rejection.reason),
             }
         )

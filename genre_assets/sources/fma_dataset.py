@@ -1,62 +1,39 @@
 """The FMA research dataset: tracks.csv and genres.csv beside folders of clips.
 
 M. Defferrard, K. Benzi, P. Vandergheynst, X. Bresson: FMA: A Dataset for Music Analysis, ISMIR
-2017, https://arxiv.org/abs/1612.01840. ``tracks.csv`` has two header rows, a third row that holds
-only the name of the index, and 52 columns with quoted HTML over many lines.
+2017, https://arxiv.org/abs/1612.01840.
 """
 
 import csv
-import mmap
-import os
 import re
-import sys
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TRACKS
-from genre_assets.progress import Log, silent
+from genre_assets.progress import Log, counted, silent
 from genre_assets.sources.catalogue import (
     Catalogue,
     Rejection,
     SourceError,
-    printable,
     rejected_rows,
 )
+from genre_assets.sources.fma_clips import Clips, find_clips
+from genre_assets.sources.fma_tracks_csv import FMA_SUBSETS, read_tracks_csv
 from genre_assets.sources.fma_zip import PUBLISHED_SHA1, Unpacked, dataset_folder
 from genre_assets.sources.licences import licence_of_title, permissions
-from genre_assets.sources.shards import FMA_IDS_PER_SHARD, FMA_SHARD_COUNT, fma_shard
+from genre_assets.sources.removals import IF_MEANT
+from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
 SOURCE = "fma_dataset"
-FMA_SUBSETS = ("small", "medium", "large", "full")
-"""Each holds the ones before it."""
 PUBLISHED_TRACKS = 106_574
-
-_COLUMNS = {
-    ("track", "title"): "title",
-    ("artist", "name"): "artist",
-    ("artist", "id"): "artist_id",
-    ("album", "title"): "album",
-    ("album", "id"): "album_id",
-    ("track", "genres"): "genre_ids",
-    ("track", "genre_top"): "genre_top",
-    ("set", "split"): "official_split",
-    ("set", "subset"): "subset",
-    ("track", "license"): "licence",
-    ("track", "duration"): "duration",
-}
-_BLOCK_BYTES = 16 << 20
-_MEND = "unpack tracks.csv from fma_metadata.zip again"
-_NO_TEXT = re.compile("[\udc80-\udcff]")
-_CLIP = re.compile(r"\d{6}\.mp3")
 
 
 @dataclass(frozen=True)
@@ -80,22 +57,14 @@ class Genres:
         return len(seen) - 1
 
 
-@dataclass(frozen=True)
-class _Clips:
-    """The audio files that lie in a subset's folder: id to bytes and modification time."""
-
-    folder: Path
-    files: dict[int, tuple[int, int]]
-    rejected: list[Rejection]
-    notes: list[str]
-
-
 def read_catalogue(
     root: Path,
     subset: str | None = None,
     *,
     unpack_to: Path | None = None,
     checksums: Mapping[str, str] = PUBLISHED_SHA1,
+    known: pa.Table | None = None,
+    believe_removals: bool = False,
     log: Log = silent,
 ) -> Catalogue:
     """List the tracks of the dataset.
@@ -110,6 +79,9 @@ def read_catalogue(
             or every row where there is no audio.
         unpack_to: Folder, outside the dataset, where zips are unpacked.
         checksums: SHA-1 of the zips by name.
+        known: Rows of ``lake.schemas.TRACKS`` of this source from the last sweep: what was not
+            seen this time stays as it is there.
+        believe_removals: Whether a person has said that what is not there is gone.
         log: Where progress goes.
 
     Returns:
@@ -122,10 +94,12 @@ def read_catalogue(
     rejected, notes = list(metadata.rejected), list(metadata.notes)
     tracks_csv = metadata.folder / "tracks.csv"
     genres = read_genres(metadata.folder / "genres.csv", notes)
-    rows = _read_tracks_csv(tracks_csv)
+    read = read_tracks_csv(tracks_csv)
+    rows = read.rows
+    rejected += read.rejected
+    notes += read.notes
     if rows.num_rows < PUBLISHED_TRACKS:
         notes.append(f"{tracks_csv} lists {rows.num_rows} of the {PUBLISHED_TRACKS} tracks.")
-    rows = _usable(rows, tracks_csv, rejected)
     listed = set(rows["id"].to_pylist())
     subset, audio = _audio_folder(root, subset, unpack_to, checksums, notes, log)
     if subset is not None:
@@ -134,16 +108,76 @@ def read_catalogue(
     if audio is not None:
         rejected += audio.rejected
         notes += audio.notes
-        clips = _scan_clips(audio.folder)
+        clips = find_clips(audio.folder)
         rejected += clips.rejected
         notes += clips.notes
         unlisted = len(clips.files.keys() - listed)
         if unlisted:
             notes.append(f"{unlisted} clips in {clips.folder} belong to no track of {tracks_csv}.")
+    known = TRACKS.empty() if known is None else known
     tracks = _as_tracks(rows, genres, clips, root, subset, notes)
+    if clips and not believe_removals:
+        tracks = _with_unseen_clips(tracks, known, clips, notes)
     log(f"{tracks.num_rows} tracks listed by {tracks_csv}")
     still_there = frozenset(f"{SOURCE}:{track_id}" for track_id in listed)
-    return Catalogue(tracks, rejected_rows(SOURCE, rejected), notes, still_there)
+    gone = None
+    if not believe_removals:
+        still_there |= _after_the_end(known, listed, tracks_csv, notes)
+        if not read.is_whole:
+            notes.append(
+                f"Since not every row of {tracks_csv} could be read, no track counts as gone. "
+                f"{IF_MEANT}."
+            )
+            gone = frozenset()
+    return Catalogue(tracks, rejected_rows(SOURCE, rejected), notes, still_there, gone)
+
+
+def _after_the_end(
+    known: pa.Table, listed: set[int], tracks_csv: Path, notes: list[str]
+) -> frozenset[str]:
+    """Known tracks beyond the last one listed: the file looks as if its end were cut off."""
+    present = known.filter(pc.is_null(known["gone_at"]))["source_track_id"].to_pylist()
+    later = [number for number in present if number.isdecimal() and int(number) > max(listed)]
+    if later:
+        notes.append(
+            f"{tracks_csv} ends with track id {max(listed)}, and {counted(len(later), 'track')} "
+            f"after it {'is' if len(later) == 1 else 'are'} known and kept: was the file cut off? "
+            f"{IF_MEANT}."
+        )
+    return frozenset(f"{SOURCE}:{number}" for number in later)
+
+
+def _with_unseen_clips(
+    tracks: pa.Table, known: pa.Table, clips: Clips, notes: list[str]
+) -> pa.Table:
+    """The tracks, with the known clips of those whose folder could not be looked into."""
+    files = ["path", "file_bytes", "file_mtime_ns"]
+    had = {
+        row["track_id"]: row
+        for row in known.select(["track_id", *files]).to_pylist()
+        if row["file_bytes"] is not None
+    }
+    found = tracks.select(["track_id", "source_track_id", *files]).to_pylist()
+    kept = 0
+    for row in found:
+        if (
+            row["file_bytes"] is None
+            and row["track_id"] in had
+            and clips.is_unseen(int(row["source_track_id"]))
+        ):
+            row |= had[row["track_id"]]
+            kept += 1
+    if not kept:
+        return tracks
+    notes.append(
+        f"{counted(kept, 'clip')} in {clips.folder} could not be looked for, and "
+        f"{'is' if kept == 1 else 'are'} kept as still there: is everything mounted?"
+    )
+    for name in files:
+        place = tracks.schema.get_field_index(name)
+        column = pa.array([row[name] for row in found], tracks.schema.field(name).type)
+        tracks = tracks.set_column(place, tracks.schema.field(name), column)
+    return tracks
 
 
 def metadata_folder(
@@ -199,135 +233,6 @@ def read_genres(path: Path, notes: list[str]) -> Genres:
     return Genres(titles, parents)
 
 
-def _read_tracks_csv(path: Path) -> pa.Table:
-    """Rows of tracks.csv as text: the columns used, and ``id_text`` and ``row`` before them."""
-    from pyarrow import csv as arrow_csv
-
-    names, header_rows = _header(path)
-    if _looks_cut_off(path) and (sentence := _break_in(path, len(names), header_rows)):
-        raise SourceError(sentence)
-    try:
-        rows = arrow_csv.read_csv(
-            path,
-            read_options=arrow_csv.ReadOptions(
-                skip_rows=header_rows, column_names=names, block_size=_BLOCK_BYTES
-            ),
-            parse_options=arrow_csv.ParseOptions(newlines_in_values=True),
-            convert_options=arrow_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()),
-                include_columns=["id_text", *_COLUMNS.values()],
-                strings_can_be_null=True,
-                null_values=[""],
-            ),
-        )
-    except pa.ArrowInvalid as error:
-        sentence = _break_in(path, len(names), header_rows)
-        if sentence is None:
-            detail = " ".join(str(error).split())[:200]
-            sentence = f"{path} cannot be read ({detail}): {_MEND}."
-        raise SourceError(sentence) from error
-    if not rows.num_rows:
-        raise SourceError(f"{path} lists no track below its header: {_MEND}.")
-    return rows.append_column("row", pa.array(range(1, rows.num_rows + 1), pa.int64()))
-
-
-def _header(path: Path) -> tuple[list[str], int]:
-    """Names of all columns, ours by our names, and the number of rows before the first track."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            head = list(islice(csv.reader(file), 3))
-    except (OSError, csv.Error) as error:
-        raise SourceError(f"{path} cannot be read ({error}): {_MEND}.") from error
-    pairs = list(zip(*head[:2], strict=False)) if len(head) >= 2 else []
-    lacking = [f"{level}/{name}" for level, name in _COLUMNS if (level, name) not in pairs]
-    if lacking or len(head[0]) != len(head[1]):
-        named = f"lacks the columns {', '.join(lacking)}" if lacking else "has an uneven header"
-        raise SourceError(f"{path} is not the FMA's tracks.csv, it {named}: {_MEND}.")
-    names = [
-        _COLUMNS[pair] if pair in _COLUMNS and pair not in pairs[:n] else f"column_{n}"
-        for n, pair in enumerate(pairs)
-    ]
-    names[0] = "id_text"
-    has_index_row = len(head) == 3 and head[2][:1] == ["track_id"]
-    return names, 3 if has_index_row else 2
-
-
-def _looks_cut_off(path: Path) -> bool:
-    """Whether the last row lacks its end, or some quoted field is never closed."""
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        if data[-1:] != b"\n":
-            return True
-        quotes = sum(
-            data[start : start + _BLOCK_BYTES].count(b'"')
-            for start in range(0, len(data), _BLOCK_BYTES)
-        )
-    return quotes % 2 == 1
-
-
-def _break_in(path: Path, columns: int, header_rows: int) -> str | None:
-    """One sentence on the first row that is broken, or None when every row is whole."""
-    row, last = 0, "none"
-    # Large free text is normal here, and the limit is one of the whole process.
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        with path.open(newline="", encoding="utf-8-sig", errors="surrogateescape") as file:
-            for cells in islice(csv.reader(file, strict=True), header_rows, None):
-                if not cells:
-                    continue
-                row += 1
-                broken = f"{path} is broken in row {row}, track id {printable(cells[0])!r}, which"
-                if len(cells) != columns:
-                    return f"{broken} has {len(cells)} of {columns} fields: {_MEND}."
-                if _NO_TEXT.search("".join(cells)):
-                    return f"{broken} holds bytes that are no UTF-8: {_MEND}."
-                last = cells[0]
-    except csv.Error as error:
-        return (
-            f"{path} is broken in row {row + 1}, the one after track id {last} ({error}): {_MEND}."
-        )
-    finally:
-        csv.field_size_limit(limit)
-    with path.open("rb") as file:
-        file.seek(-1, os.SEEK_END)
-        if file.read(1) != b"\n":
-            return (
-                f"{path} stops within row {row}, track id {last}, which no line break ends: "
-                f"{_MEND}, or end the row if it is whole."
-            )
-    return None
-
-
-def _usable(rows: pa.Table, path: Path, rejected: list[Rejection]) -> pa.Table:
-    """The rows that can become tracks, with their number as ``id``; the others are rejected."""
-    text = pc.fill_null(pc.utf8_trim_whitespace(rows["id_text"]), "")
-    numeric = pc.match_substring_regex(text, r"^[0-9]{1,9}$")
-    numbers = pc.cast(pc.if_else(numeric, text, "-1"), pa.int64())
-    in_range = pc.and_(
-        pc.greater_equal(numbers, 0), pc.less(numbers, FMA_IDS_PER_SHARD * FMA_SHARD_COUNT)
-    )
-    rows = rows.append_column("id", numbers)
-    for row in rows.filter(pc.invert(in_range)).select(["row", "id_text", "id"]).to_pylist():
-        rejected.append(_bad_id(path, row))
-    rows = rows.filter(in_range)
-    first = rows.group_by("id").aggregate([("row", "min")])["row_min"]
-    is_first = pc.is_in(rows["row"], value_set=first.combine_chunks())
-    for row in rows.filter(pc.invert(is_first)).select(["row", "id"]).to_pylist():
-        reason = f"Track id {row['id']} stands in an earlier row already."
-        rejected.append(Rejection(str(path), f"row {row['row']}, track id {row['id']}", reason))
-    return rows.filter(is_first).sort_by("id")
-
-
-def _bad_id(path: Path, row: dict) -> Rejection:
-    place = f"row {row['row']}, track id {row['id_text']!r}"
-    if row["id"] < 0:
-        return Rejection(str(path), place, "Its track id is not a whole number from 0 on.")
-    try:
-        fma_shard(row["id"])
-    except ValueError as error:
-        return Rejection(str(path), place, str(error))
-    raise AssertionError(f"Track id {row['id']} was held to be unusable and is not.")
-
-
 def _of_subset(rows: pa.Table, subset: str, path: Path, rejected: list[Rejection]) -> pa.Table:
     """The rows of a subset; a row that names no known subset belongs to the full one only."""
     known = pc.fill_null(pc.is_in(rows["subset"], value_set=pa.array(FMA_SUBSETS)), False)
@@ -372,44 +277,10 @@ def _audio_folder(
     return subset, dataset_folder(root, f"fma_{holder}", unpack_to, checksums, log)
 
 
-def _scan_clips(folder: Path) -> _Clips:
-    """Look through ``000/`` to ``999/`` once."""
-    clips = _Clips(folder, {}, [], [])
-    others = 0
-    for shelf in _entries(folder, clips.rejected):
-        if not re.fullmatch(r"\d{3}", shelf.name) or not shelf.is_dir():
-            continue
-        for entry in _entries(Path(shelf.path), clips.rejected):
-            if not _CLIP.fullmatch(entry.name) or not entry.name.startswith(shelf.name):
-                others += 1
-                continue
-            try:
-                status = entry.stat()
-            except OSError as error:
-                reason = f"The file cannot be examined ({error.strerror})."
-                clips.rejected.append(Rejection(str(folder), entry.path, reason))
-                continue
-            if entry.is_file():
-                clips.files[int(entry.name[:6])] = (status.st_size, status.st_mtime_ns)
-    if others:
-        clips.notes.append(f"{others} files in {folder} are not named like clips.")
-    return clips
-
-
-def _entries(folder: Path, rejected: list[Rejection]) -> list[os.DirEntry]:
-    try:
-        with os.scandir(folder) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
-    except OSError as error:
-        reason = f"The folder cannot be read ({error.strerror})."
-        rejected.append(Rejection(str(folder), str(folder), reason))
-        return []
-
-
 def _as_tracks(
     rows: pa.Table,
     genres: Genres,
-    clips: _Clips | None,
+    clips: Clips | None,
     root: Path,
     subset: str | None,
     notes: list[str],
@@ -446,7 +317,7 @@ def _as_tracks(
             attribution(title, artist, licence)
             for title, artist, licence in zip(titles, artists, licence_titles, strict=True)
         ],
-        "duration_s": _seconds(rows["duration"], notes),
+        "duration_s": pc.cast(rows["duration"], pa.float64()),
         "path": [clip_path(folder, track_id) if folder else None for track_id in ids],
         "file_bytes": [size for size, _ in found],
         "file_mtime_ns": [mtime for _, mtime in found],
@@ -484,21 +355,14 @@ def _genre_titles(lists: list[str | None], genres: Genres, notes: list[str]) -> 
     """Titles of the genres of each row, most specific first and else in the order given."""
     cache: dict[str, list[str]] = {}
     unknown: Counter[int] = Counter()
-    odd = 0
     titles = []
     for text in lists:
         text = text or "[]"
         if text not in cache:
-            if not re.fullmatch(r"\[\s*(\d{1,9}(\s*,\s*\d{1,9})*)?\s*\]", text):
-                odd += 1
-                titles.append([])
-                continue
             ids = sorted(map(int, re.findall(r"\d+", text)), key=lambda i: -genres.depth(i))
             unknown.update(i for i in ids if i not in genres.titles)
             cache[text] = [genres.titles.get(i, str(i)) for i in dict.fromkeys(ids)]
         titles.append(cache[text])
-    if odd:
-        notes.append(f"{odd} tracks have a genre list that cannot be read and get no genres.")
     if unknown and genres.titles:
         named = ", ".join(str(i) for i in sorted(unknown)[:10])
         notes.append(f"{len(unknown)} genre ids are not in genres.csv, such as {named}.")
@@ -508,12 +372,3 @@ def _genre_titles(lists: list[str | None], genres: Genres, notes: list[str]) -> 
 def _whole(ids: pa.ChunkedArray) -> pa.ChunkedArray:
     """Ids as text, without the ``.0`` that a table program adds to columns with gaps."""
     return pc.replace_substring_regex(ids, r"^(\d+)\.0$", r"\1")
-
-
-def _seconds(durations: pa.ChunkedArray, notes: list[str]) -> pa.ChunkedArray:
-    """Durations as numbers; one that is no positive number is null, with a note."""
-    usable = pc.fill_null(pc.match_substring_regex(durations, r"^[0-9]{1,9}(\.[0-9]+)?$"), False)
-    odd = pc.sum(pc.and_(pc.invert(usable), pc.is_valid(durations))).as_py() or 0
-    if odd:
-        notes.append(f"{odd} tracks have a duration that is no number of seconds.")
-    return pc.cast(pc.if_else(usable, durations, None), pa.float64())

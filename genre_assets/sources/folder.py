@@ -17,62 +17,22 @@ files with known tracks in this order, and each track is given to one file only:
 
 import hashlib
 import os
-import stat
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path, PurePath
 
 import pyarrow as pa
 
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.progress import Log, Progress, counted, silent
-from genre_assets.sources.catalogue import (
-    Catalogue,
-    Rejection,
-    SourceError,
-    printable,
-    rejected_rows,
-)
+from genre_assets.sources.catalogue import Catalogue, rejected_rows
+from genre_assets.sources.folder_walk import File, Walk, walk
+from genre_assets.sources.removals import IF_MEANT
 from genre_assets.sources.shards import folder_shard
 
 SOURCE = "folder"
-AUDIO_EXTENSIONS = frozenset(
-    {
-        ".aac",
-        ".aif",
-        ".aifc",
-        ".aiff",
-        ".flac",
-        ".m4a",
-        ".mp3",
-        ".mp4",
-        ".oga",
-        ".ogg",
-        ".opus",
-        ".wav",
-        ".wma",
-    }
-)
 ID_DIGITS = 16
-
-
-@dataclass(frozen=True)
-class _File:
-    """An audio file of the library, as the walk found it."""
-
-    path: str
-    size: int
-    mtime_ns: int
-
-
-@dataclass
-class _Walk:
-    files: list[_File] = field(default_factory=list)
-    rejected: list[Rejection] = field(default_factory=list)
-    other_extensions: Counter[str] = field(default_factory=Counter)
-    hidden: int = 0
-    inner_links: int = 0
 
 
 def read_catalogue(
@@ -80,6 +40,8 @@ def read_catalogue(
     known: pa.Table,
     *,
     audio: pa.Table | None = None,
+    genres: bool = False,
+    believe_removals: bool = False,
     log: Log = silent,
 ) -> Catalogue:
     """List the audio files of a music library.
@@ -87,12 +49,19 @@ def read_catalogue(
     Artist and album are filled from the names of the folders where a file lies as
     ``Artist/Album/Title``; the tags inside the files are read by a later stage.
 
+    A known track is gone when its place was looked at and it is not there. What lies in a folder
+    or a file that cannot be read was not seen, and is still there; so is what lay in a folder that
+    is now empty, as an unmounted share leaves it.
+
     Args:
         root: The library.
         known: Rows of ``lake.schemas.TRACKS`` of this source from the last sweep, with those of
             gone tracks.
         audio: Rows of ``lake.schemas.AUDIO`` (``track_id`` and ``sha256`` are used): with them a
             track that was retagged is still known by its bytes when it moves later.
+        genres: Whether folders that are named like genres give their tracks those genres.
+        believe_removals: Whether a person has said that what an empty folder or a library that
+            is not there any more held is gone.
         log: Where progress goes.
 
     Returns:
@@ -102,31 +71,23 @@ def read_catalogue(
         SourceError: If the library itself cannot be read.
     """
     root = Path(root).absolute()
-    walk = _walk(root)
+    found = walk(root)
     identities = _Identities(known, audio)
-    identities.keep_unchanged(walk.files)
-    identities.match_bytes(_hashed(identities.unmatched(walk.files), walk.rejected, root, log))
+    identities.keep_unchanged(found.files)
+    identities.match_bytes(_hashed(identities.unmatched(found.files), found, log))
     rows = [
-        _row(file, track, root)
-        for file in walk.files
+        _row(file, track, root, genres)
+        for file in found.files
         if (track := identities.track_of.get(file.path)) is not None
     ]
-    log(f"{len(rows)} audio files in {root}, {len(walk.rejected)} rejected")
+    log(f"{len(rows)} audio files in {root}, {len(found.rejected)} rejected")
+    unseen = Unseen(known, {row["track_id"] for row in rows}, found, believe_removals)
     return Catalogue(
         TRACKS.of_rows(rows),
-        rejected_rows(SOURCE, walk.rejected),
-        _notes(walk),
-        _elsewhere(known, Path(root)),
-    )
-
-
-def _elsewhere(known: pa.Table, root: Path) -> frozenset[str]:
-    """Known tracks of other libraries, about which a walk of this one says nothing."""
-    listed = zip(known["track_id"].to_pylist(), known["path"].to_pylist(), strict=True)
-    return frozenset(
-        track_id
-        for track_id, path in listed
-        if path and not PurePath(path).is_relative_to(root) and Path(path).is_file()
+        rejected_rows(SOURCE, found.all_rejected()),
+        found.notes() + unseen.notes(),
+        unseen.track_ids,
+        doubt=f"The music library {root} is empty: is it mounted?" if found.found_nothing else None,
     )
 
 
@@ -156,11 +117,11 @@ class _Identities:
             if sha256 := probed.get(row["track_id"]):
                 self._probed_with[sha256].append(track)
 
-    def unmatched(self, files: Iterable[_File]) -> list[_File]:
+    def unmatched(self, files: Iterable[File]) -> list[File]:
         """The files that have no track yet."""
         return [file for file in files if file.path not in self.track_of]
 
-    def keep_unchanged(self, files: Iterable[_File]) -> None:
+    def keep_unchanged(self, files: Iterable[File]) -> None:
         """Match files by path, size and modification time."""
         for file in files:
             for row in self._at_path.get(file.path, ()):
@@ -168,7 +129,7 @@ class _Identities:
                 if same and self._claim(file, row["source_track_id"]):
                     break
 
-    def match_bytes(self, hashed: list[tuple[_File, str]]) -> None:
+    def match_bytes(self, hashed: list[tuple[File, str]]) -> None:
         """Match files by what they hold, then by path; the rest become new tracks."""
         for candidates in (self._by_probed_bytes, self._by_first_bytes, self._by_path):
             for file, sha256 in hashed:
@@ -178,29 +139,29 @@ class _Identities:
             if file.path not in self.track_of:
                 self._claim(file, self._new_id(sha256[:ID_DIGITS]))
 
-    def _by_probed_bytes(self, file: _File, sha256: str) -> list[str]:
+    def _by_probed_bytes(self, file: File, sha256: str) -> list[str]:
         return self._nearest_first(file, self._probed_with.get(sha256, []))
 
-    def _by_first_bytes(self, file: _File, sha256: str) -> list[str]:
+    def _by_first_bytes(self, file: File, sha256: str) -> list[str]:
         return self._nearest_first(file, self._named_after.get(sha256[:ID_DIGITS], []))
 
-    def _by_path(self, file: _File, sha256: str) -> list[str]:
+    def _by_path(self, file: File, sha256: str) -> list[str]:
         if sha256 in self._probed_with or sha256[:ID_DIGITS] in self._named_after:
             return []
         rows = self._at_path.get(file.path, ())
         return [row["source_track_id"] for row in rows if row["gone_at"] is None]
 
-    def _nearest_first(self, file: _File, tracks: list[str]) -> list[str]:
+    def _nearest_first(self, file: File, tracks: list[str]) -> list[str]:
         """Of several copies of the same bytes, the one that was at this very path comes first."""
         here = {row["source_track_id"] for row in self._at_path.get(file.path, ())}
         return sorted(tracks, key=lambda track: track not in here)
 
-    def _claim_first(self, file: _File, tracks: list[str]) -> None:
+    def _claim_first(self, file: File, tracks: list[str]) -> None:
         for track in tracks:
             if self._claim(file, track):
                 return
 
-    def _claim(self, file: _File, track: str) -> bool:
+    def _claim(self, file: File, track: str) -> bool:
         if track in self._claimed:
             return False
         self._claimed.add(track)
@@ -216,82 +177,68 @@ class _Identities:
         return track
 
 
-def _walk(root: Path) -> _Walk:
-    """Find the audio files below a folder, in the order of their paths' bytes."""
-    walk = _Walk()
-    real_root = os.path.realpath(root)
-    folders = [str(root)]
-    while folders:
-        folder = folders.pop()
-        try:
-            with os.scandir(folder) as found:
-                entries = sorted(found, key=lambda entry: os.fsencode(entry.name))
-        except OSError as error:
-            if folder == str(root):
-                raise SourceError(
-                    f"The music library {root} cannot be read ({error.strerror}): "
-                    "name a folder that can."
-                ) from error
-            _reject(walk, root, folder, f"The folder cannot be read ({error.strerror}).")
-            continue
-        inner = []
-        for entry in entries:
-            if entry.name.startswith("."):
-                walk.hidden += 1
-            elif entry.is_symlink():
-                _consider_link(walk, root, real_root, entry)
-            elif entry.is_dir(follow_symlinks=False):
-                inner.append(entry.path)
-            else:
-                _consider_file(walk, root, entry)
-        folders += reversed(inner)
-    walk.files.sort(key=lambda file: file.path.encode())
-    return walk
+_UNREAD = "kept as still there, because the file or the folder cannot be read"
+_EMPTY = f"kept as still there, though the folder is empty now: is it mounted? {IF_MEANT}"
+_OTHER_LIBRARY = f"kept as still there, though the other library is not: is it mounted? {IF_MEANT}"
+"""Why a known track is still there although the walk did not see it."""
 
 
-def _consider_link(walk: _Walk, root: Path, real_root: str, entry: os.DirEntry) -> None:
-    """A link inside the library adds nothing; one that leaves it is not followed."""
+class Unseen:
+    """The known tracks that a walk did not see and whose place it did not see either.
+
+    Args:
+        known: Rows of ``lake.schemas.TRACKS``.
+        listed: ``track_id`` of the tracks that the walk found.
+        found: The walk.
+        believe_removals: Whether only what cannot be read counts as not seen.
+    """
+
+    def __init__(self, known: pa.Table, listed: set[str], found: Walk, believe_removals: bool):
+        self._folder_is_there: dict[PurePath, bool] = {}
+        self._reasons: dict[str, list[str]] = defaultdict(list)
+        elsewhere = set()
+        for row in known.select(["track_id", "path", "gone_at"]).to_pylist():
+            track_id, path = row["track_id"], row["path"]
+            if track_id in listed or not path or row["gone_at"] is not None:
+                continue
+            above = {path, *(str(folder) for folder in PurePath(path).parents)}
+            if not PurePath(path).is_relative_to(found.root):
+                if _is_file(path):
+                    elsewhere.add(track_id)
+                elif not believe_removals and not self._is_there(PurePath(path).parent):
+                    self._reasons[_OTHER_LIBRARY].append(track_id)
+            elif above & found.unread:
+                self._reasons[_UNREAD].append(track_id)
+            elif above & found.empty and not believe_removals:
+                self._reasons[_EMPTY].append(track_id)
+        self.track_ids = frozenset(elsewhere.union(*self._reasons.values()))
+        """Tracks of whose removal the walk knows nothing."""
+
+    def notes(self) -> list[str]:
+        """Sentences that count them."""
+        return [
+            f"{counted(len(tracks), 'known track')} {why}." for why, tracks in self._reasons.items()
+        ]
+
+    def _is_there(self, folder: PurePath) -> bool:
+        """Whether a folder can be looked into and holds anything."""
+        if folder not in self._folder_is_there:
+            try:
+                with os.scandir(folder) as entries:
+                    self._folder_is_there[folder] = next(entries, None) is not None
+            except OSError:
+                self._folder_is_there[folder] = False
+        return self._folder_is_there[folder]
+
+
+def _is_file(path: str) -> bool:
     try:
-        is_folder = entry.is_dir()
+        return Path(path).is_file()
     except OSError:
-        is_folder = False
-    if not is_folder and not _is_audio(entry.name):
-        walk.other_extensions[_extension(entry.name)] += 1
-        return
-    target = Path(os.path.realpath(entry.path))
-    if not target.exists():
-        _reject(walk, root, entry.path, "The symbolic link leads nowhere.")
-    elif target.is_relative_to(real_root):
-        walk.inner_links += 1
-    else:
-        reason = "The symbolic link leaves the library: make what it points to a library."
-        _reject(walk, root, entry.path, reason)
+        return False
 
 
-def _consider_file(walk: _Walk, root: Path, entry: os.DirEntry) -> None:
-    if not _is_audio(entry.name):
-        walk.other_extensions[_extension(entry.name)] += 1
-        return
-    try:
-        entry.path.encode()
-    except UnicodeEncodeError:
-        _reject(walk, root, entry.path, "Its path is no valid UTF-8: rename it.")
-        return
-    try:
-        status = entry.stat(follow_symlinks=False)
-    except OSError as error:
-        _reject(walk, root, entry.path, f"The file cannot be examined ({error.strerror}).")
-        return
-    # Reading a pipe would wait for ever.
-    if not stat.S_ISREG(status.st_mode):
-        _reject(walk, root, entry.path, "It is not a regular file.")
-        return
-    walk.files.append(_File(entry.path, status.st_size, status.st_mtime_ns))
-
-
-def _hashed(
-    files: list[_File], rejected: list[Rejection], root: Path, log: Log
-) -> list[tuple[_File, str]]:
+def _hashed(files: list[File], found: Walk, log: Log) -> list[tuple[File, str]]:
     """The SHA-256 of each file; those that cannot be read are rejected."""
     hashed = []
     progress = Progress("new or changed files hashed", len(files), log)
@@ -299,9 +246,7 @@ def _hashed(
         try:
             hashed.append((file, _sha256(file.path)))
         except OSError as error:
-            place = os.path.relpath(file.path, root)
-            reason = f"The file cannot be read ({error.strerror})."
-            rejected.append(Rejection(str(root), place, reason))
+            found.reject_unread(file.path, f"The file cannot be read ({error.strerror}).")
             progress.count(failed=True)
         else:
             progress.count()
@@ -313,7 +258,7 @@ def _sha256(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _row(file: _File, track: str, root: Path) -> dict:
+def _row(file: File, track: str, root: Path, genres: bool) -> dict:
     parts = Path(file.path).relative_to(root).parts
     artist, album = parts[:2] if len(parts) == 3 else (None, None)
     return {
@@ -324,37 +269,24 @@ def _row(file: _File, track: str, root: Path) -> dict:
         "title": PurePath(parts[-1]).stem,
         "artist": artist,
         "album": album,
-        "genres": [],
+        "genres": _genres_of_folders(parts[:-1]) if genres else [],
         "path": file.path,
         "file_bytes": file.size,
         "file_mtime_ns": file.mtime_ns,
     }
 
 
-def _notes(walk: _Walk) -> list[str]:
-    notes = []
-    if walk.other_extensions:
-        counts = sorted(walk.other_extensions.items(), key=lambda item: (-item[1], item[0]))
-        named = ", ".join(f"{count} {extension}" for extension, count in counts[:20])
-        more = f" and {len(counts) - 20} other kinds" if len(counts) > 20 else ""
-        total = sum(walk.other_extensions.values())
-        notes.append(f"{counted(total, 'file')} of other kinds: {named}{more}.")
-    if walk.hidden:
-        notes.append(f"{counted(walk.hidden, 'hidden item')} passed over.")
-    if walk.inner_links:
-        notes.append(
-            f"{counted(walk.inner_links, 'symbolic link')} to places in the library not followed."
-        )
-    return notes
+def _genres_of_folders(names: tuple[str, ...]) -> list[str]:
+    """The names of folders that are those of genres, innermost first."""
+    return [name for name in reversed(names) if _is_genre(name)]
 
 
-def _is_audio(name: str) -> bool:
-    return PurePath(name).suffix.lower() in AUDIO_EXTENSIONS
+@cache
+def _is_genre(name: str) -> bool:
+    from genre_assets.labels.taxonomy import load_taxonomy
 
-
-def _extension(name: str) -> str:
-    return printable(PurePath(name).suffix.lower()) or "without extension"
-
-
-def _reject(walk: _Walk, root: Path, path: str, reason: str) -> None:
-    walk.rejected.append(Rejection(str(root), os.path.relpath(path, root), reason))
+    # To the taxonomy a number is a genre of ID3v1; as a folder it is a disc or a year.
+    if not name[0].isalpha():
+        return False
+    reading = load_taxonomy().read(name)
+    return bool(reading.genres) and not reading.unknown

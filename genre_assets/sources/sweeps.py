@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TIME, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.sources.removals import refuse_mass_removal
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
@@ -42,6 +43,8 @@ def record_sweep(
     now: datetime,
     still_there: frozenset[str] = frozenset(),
     gone: frozenset[str] | None = None,
+    *,
+    believe_removals: bool = False,
 ) -> dict[str, int]:
     """Bring the table of tracks up to date with what a sweep listed, a shard at a time.
 
@@ -55,14 +58,21 @@ def record_sweep(
         now: When the sweep was made, with its time zone.
         still_there: As :func:`merge_sweep` takes it.
         gone: As :func:`merge_sweep` takes it.
+        believe_removals: Whether a person has said that all that is missing is really gone.
 
     Returns:
         The shards that it had something to say of, and how many of their tracks are gone since
         this sweep.
+
+    Raises:
+        SourceError: If more than half of the source would be gone at once and nobody has said
+            that it is; nothing is changed then.
     """
     listed_in = rows_by_shard(listed)
     newly_gone = {}
     with lake.lock(TRACKS):
+        if not believe_removals:
+            refuse_mass_removal(lake, source, listed, still_there, gone)
         for shard in sorted({*listed_in, *_shards_with(lake, source, gone)}):
             stored = lake.read(TRACKS, [shard])
             ours = pc.equal(stored["source"], source)

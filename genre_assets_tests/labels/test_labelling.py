@@ -93,6 +93,17 @@ def test_the_tags_decide_where_the_source_says_nothing():
     assert label["source_genre_top"] is None
 
 
+def test_the_genre_of_a_folder_counts_where_the_tags_have_none_and_gives_way_where_they_do():
+    row = track(1, source="folder", genres=["hiphop"])
+    label = the_label(row)
+    assert (label["genre_top"], label["evidence"]) == ("Hip-Hop", "folder")
+    assert label["agreement"] == "alone"
+    label = the_label(row, genres=["Punk"])
+    assert (label["genre_top"], label["evidence"]) == ("Rock", "id3")
+    assert label["agreement"] == "disagrees"
+    assert (label["source_genre_top"], label["id3_genre_top"]) == ("Hip-Hop", "Rock")
+
+
 def test_a_source_without_a_top_genre_is_read_by_its_genres():
     label = the_label(track(1, source="fma_site", genres=["Drum & Bass", "Electronic"]))
     assert (label["genre_top"], label["evidence"]) == ("Electronic", "fma_site")

@@ -87,3 +87,17 @@ def test_the_standing_list_names_what_failed_most_first_and_gives_an_example(lak
 def test_a_lake_without_failures_passes(lake):
     spoil(lake, FEATURE_FAILURES, lambda rows: [])
     assert nothing_failed(lake).passed
+
+
+def test_pictures_beside_the_music_are_no_failure_and_sound_that_is_not_read_is_one(lake):
+    spoil(lake, FEATURE_FAILURES, lambda rows: [])
+    row = {"source": "folder", "origin": "/music", "reason": "No sound: 3 files."}
+    spoil(lake, REJECTED_ROWS, lambda rows: [row | {"place": "*.jpg", "kind": "other"}])
+    assert nothing_failed(lake).passed
+    spoil(lake, REJECTED_ROWS, lambda rows: [
+        *rows,
+        row | {"place": "a.mid", "kind": "sound"},
+        row | {"place": "row 7, track id 2, split", "kind": "value"},
+    ])  # fmt: skip
+    named = {example["failed"] for example in nothing_failed(lake).examples}
+    assert named == {"sound not read", "value left out"}

@@ -1,14 +1,17 @@
 import csv
+import os
 import zipfile
+from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import REJECTED_ROWS, TRACKS
-from genre_assets.sources import fma_dataset
+from genre_assets.sources import fma_clips, fma_tracks_csv
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_dataset import attribution, clip_path, read_catalogue, read_genres
+from genre_assets.sources.sweeps import merge_sweep
 
 HEADER = [
     ("", ""),
@@ -230,9 +233,14 @@ def test_odd_genres_and_durations_leave_a_note_and_the_track(tmp_path):
     assert [rows[key]["genres"] for key in "234"] == [[], ["999"], []]
     assert [rows[key]["duration_s"] for key in "234"] == [168, None, None]
     notes = " ".join(catalogue.notes)
-    assert "1 tracks have a genre list" in notes
-    assert "1 tracks have a duration" in notes
+    assert "1 track with a genre list that cannot be read" in notes
+    assert "1 track with a duration that is no number of seconds" in notes
     assert "such as 999" in notes
+    left_out = {row["place"]: row["reason"] for row in catalogue.rejected.to_pylist()}
+    assert left_out == {
+        "row 1, track id 2, genre_ids": "Its genre list '[12, Rock' cannot be read.",
+        "row 2, track id 3, duration": "Its duration 'long' is no number of seconds.",
+    }
 
 
 def test_genres_whose_parents_go_in_a_circle_have_a_depth(tmp_path):
@@ -266,12 +274,169 @@ def test_a_file_without_rows_is_one_clear_error(tmp_path):
         read_catalogue(tmp_path)
 
 
-def test_bytes_that_are_no_text_are_one_clear_error(tmp_path):
+def test_bytes_that_are_no_text_are_replaced_and_named_and_the_other_rows_read(tmp_path):
     path = write_dataset(tmp_path, {}, {"": "3", "track/title": "Caf?"})
     path.write_bytes(path.read_bytes().replace(b"Caf?", b"Caf\xe9"))
 
-    with pytest.raises(SourceError, match="broken in row 2, track id '3', which holds bytes"):
+    catalogue = read_catalogue(tmp_path)
+
+    assert [row["title"] for row in rows_of(catalogue).values()] == ["Food", "Caf\ufffd"]
+    (row,) = catalogue.rejected.to_pylist()
+    assert (row["place"], row["kind"]) == ("row 2, track id 3, title", "value")
+    assert "no UTF-8" in row["reason"]
+
+
+def test_a_split_of_another_name_is_left_out_with_the_names_there_are(tmp_path):
+    write_dataset(
+        tmp_path,
+        {"set/split": "train"},
+        {"": "3", "set/split": "val"},
+        {"": "4"},
+        {"": "5", "set/split": ""},
+    )
+
+    catalogue = read_catalogue(tmp_path)
+
+    splits = [row["official_split"] for row in rows_of(catalogue).values()]
+    assert splits == [None, None, "training", None]
+    assert [row["reason"] for row in catalogue.rejected.to_pylist()] == [
+        f"Its split {word!r} is none of training, validation, test: the track has none."
+        for word in ("train", "val")
+    ]
+    assert "2 tracks with a split that is none of training, validation, test." in catalogue.notes
+
+
+def test_ids_that_a_table_program_wrote_as_decimals_are_ids(tmp_path):
+    write_dataset(tmp_path, {"": "2.0"}, {"": " 3. "}, {"": "4.00"}, {"": "5.5"})
+
+    catalogue = read_catalogue(tmp_path)
+
+    assert list(rows_of(catalogue)) == ["2", "3", "4"]
+    assert "'5.5'" in catalogue.rejected.to_pylist()[0]["place"]
+
+
+def test_a_row_with_too_few_or_too_many_fields_is_rejected_and_no_track_is_gone(tmp_path):
+    path = write_dataset(tmp_path, {}, {"": "3"}, {"": "4"})
+    known = merged(read_catalogue(tmp_path))
+    lines = path.read_text().splitlines(keepends=True)
+    start = next(n for n, line in enumerate(lines) if line.startswith("3,"))
+    path.write_text("".join([*lines[:start], "3,1,2\n", *lines[start + 2 :], "9,\n"]))
+
+    catalogue = read_catalogue(tmp_path, known=known)
+
+    assert list(rows_of(catalogue)) == ["2", "4"]
+    rejected = {row["place"]: row["reason"] for row in catalogue.rejected.to_pylist()}
+    assert rejected == {
+        "row 2, track id '3'": "It has 3 of 13 fields.",
+        "row 4, track id '9'": "It has 2 of 13 fields.",
+    }
+    assert gone_after(known, catalogue) == set()
+    believed = read_catalogue(tmp_path, known=known, believe_removals=True)
+    assert gone_after(known, believed) == {"3"}
+
+
+def test_a_file_of_which_no_row_can_be_used_is_refused(tmp_path):
+    write_dataset(tmp_path, {"": "two"}, {"": "three"})
+
+    with pytest.raises(SourceError, match="no row with a track id that can be used, such as row 1"):
         read_catalogue(tmp_path)
+
+
+def test_tracks_after_the_end_of_a_file_that_was_cut_between_two_rows_are_not_gone(tmp_path):
+    write_dataset(tmp_path, *({"": str(n)} for n in range(2, 12)))
+    known = merged(read_catalogue(tmp_path))
+    write_dataset(tmp_path, *({"": str(n)} for n in range(2, 9) if n != 4))
+
+    catalogue = read_catalogue(tmp_path, known=known)
+
+    assert gone_after(known, catalogue) == {"4"}
+    (note,) = (note for note in catalogue.notes if "cut off" in note)
+    assert "ends with track id 8, and 3 tracks after it are known and kept" in note
+    believed = read_catalogue(tmp_path, known=known, believe_removals=True)
+    assert gone_after(known, believed) == {"4", "9", "10", "11"}
+
+
+def put_clips(root, *names):
+    for name in names:
+        clip = root / "fma_small" / name
+        clip.parent.mkdir(parents=True, exist_ok=True)
+        clip.write_bytes(b"clip")
+        os.utime(clip, ns=(5, 5))
+
+
+@pytest.mark.parametrize("fault", ["unreadable", "empty", "no examining"])
+def test_clips_that_cannot_be_looked_for_are_still_there(tmp_path, monkeypatch, fault):
+    write_dataset(tmp_path, {}, {"": "3"}, {"": "1000"}, {"": "4"})
+    put_clips(tmp_path, "000/000002.mp3", "000/000003.mp3", "001/001000.mp3")
+    known = merged(read_catalogue(tmp_path))
+    if fault == "empty":
+        (tmp_path / "fma_small" / "001" / "001000.mp3").unlink()
+    elif fault == "unreadable":
+        real = os.scandir
+        refused = str(tmp_path / "fma_small" / "001")
+        monkeypatch.setattr(
+            os, "scandir", lambda path: denied() if str(path) == refused else real(path)
+        )
+    else:
+        monkeypatch.setattr(fma_clips, "modification_time_ns", lambda found: denied())
+
+    rows = rows_of(read_catalogue(tmp_path, known=known))
+
+    assert (
+        rows["1000"] | {"last_seen_at": None}
+        == rows_of(read_catalogue(tmp_path, known=known))["1000"]
+    )
+    assert (rows["1000"]["file_bytes"], rows["1000"]["file_mtime_ns"]) == (4, 5)
+    assert rows["4"]["file_bytes"] is None
+    if fault == "empty":
+        believed = rows_of(read_catalogue(tmp_path, known=known, believe_removals=True))
+        assert believed["1000"]["file_bytes"] is None
+
+
+def denied():
+    raise PermissionError(13, "Permission denied")
+
+
+def merged(catalogue, known=None):
+    """The table of tracks once a sweep is recorded."""
+    known = TRACKS.empty() if known is None else known
+    return merge_sweep(
+        known, catalogue.tracks, datetime.now(UTC), catalogue.still_there, catalogue.gone
+    )
+
+
+def gone_after(known, catalogue):
+    rows = merged(catalogue, known).to_pylist()
+    return {row["source_track_id"] for row in rows if row["gone_at"] is not None}
+
+
+ODD = st.one_of(
+    st.sampled_from(
+        ["", "nan", "inf", "-1", "1e400", str(2**70), "20012", "0000-00-00", "train", "\0", "[",
+         "[999999999]", "x" * 5000, "2.0", "½", "\uff11", "a\nb,c\"d", "\u202e", "None", "{}"]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=20),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(column=st.sampled_from(["/".join(pair).strip("/") for pair in HEADER]), value=ODD)
+def test_any_odd_value_in_any_column_leaves_the_other_rows_as_they_were(
+    tmp_path_factory, column, value
+):
+    assume(not (column == "" and value.strip().partition(".")[0] in ("2", "4")))
+    root = tmp_path_factory.getbasetemp() / "odd"
+    write_dataset(root, {}, {"": "3"}, {"": "4"})
+    before = read_catalogue(root)
+    known = merged(before)
+    write_dataset(root, {}, {"": "3", column: value}, {"": "4"})
+
+    after = read_catalogue(root, known=known)
+
+    for key in ("2", "4"):
+        assert rows_of(after)[key] == rows_of(before)[key]
+    # Only a row that names another track says that this one is not listed any more.
+    assert gone_after(known, after) <= ({"3"} if column == "" else set())
 
 
 def test_a_quote_left_open_in_the_last_field_is_noticed(tmp_path):
@@ -301,7 +466,7 @@ def test_a_file_cut_anywhere_is_an_error_or_loses_whole_rows_only(tmp_path_facto
 
 
 def test_rows_longer_than_a_block_are_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(fma_dataset, "_BLOCK_BYTES", 1 << 12)
+    monkeypatch.setattr(fma_tracks_csv, "_BLOCK_BYTES", 1 << 12)
     write_dataset(tmp_path, *({"": str(n), "album/information": "x\n" * 500} for n in range(50)))
 
     assert read_catalogue(tmp_path).tracks.num_rows == 50

@@ -45,10 +45,10 @@ class Library:
         (self.root / new).parent.mkdir(parents=True, exist_ok=True)
         (self.root / old).rename(self.root / new)
 
-    def sweep(self):
+    def sweep(self, **options):
         """Sweep, and return each listed file's id by its name."""
         self.read.clear()
-        self.catalogue = read_catalogue(self.root, self.known, audio=self.audio)
+        self.catalogue = read_catalogue(self.root, self.known, audio=self.audio, **options)
         self._now += timedelta(days=1)
         self.known = merge_sweep(
             self.known, self.catalogue.tracks, self._now, self.catalogue.still_there
@@ -88,7 +88,8 @@ def test_damaged_files_are_tracks_too(real_data):
     catalogue = read_catalogue(real_data / "bad_audio", TRACKS.empty())
 
     assert catalogue.tracks.num_rows == 71
-    assert catalogue.rejected.num_rows == 0
+    rejected = catalogue.rejected.select(["place", "kind", "reason"]).to_pylist()
+    assert rejected == [{"place": "*.csv", "kind": "other", "reason": "No sound: 1 file."}]
     assert catalogue.notes == ["1 file of other kinds: 1 .csv."]
 
 

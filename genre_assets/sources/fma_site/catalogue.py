@@ -16,7 +16,13 @@ import pyarrow.compute as pc
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import REJECTED_ROWS, SWEEPS, TRACKS
 from genre_assets.progress import Log, Progress, counted, silent
-from genre_assets.sources.catalogue import Catalogue, Rejection, SourceError, rejected_rows
+from genre_assets.sources.catalogue import (
+    Catalogue,
+    Kind,
+    Rejection,
+    SourceError,
+    rejected_rows,
+)
 from genre_assets.sources.fma_dataset import attribution
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
@@ -204,7 +210,7 @@ def _with_earlier(
         return rejected_rows(SOURCE, found)
     looked_at = {f"track {id_}" for id_ in seen} | {rejection.place for rejection in found}
     kept = [
-        Rejection(row["origin"], row["place"], row["reason"])
+        Rejection(row["origin"], row["place"], row["reason"], row["kind"] or Kind.TRACK)
         for row in earlier.to_pylist()
         if row["place"] not in looked_at
     ]
@@ -405,6 +411,12 @@ def sweep_that_never_began(
     now = datetime.now(UTC)
     rows = [_failed_row(sweep_id, genre, mode, now, now) for genre in dict.fromkeys(genres)]
     return _with_failed(sweeps, rows, error)
+
+
+def given_up(sweeps: pa.Table, sweep_id: str, error: SourceError) -> pa.Table:
+    """Rows of ``lake.schemas.SWEEPS`` in which a finished sweep counts as one that failed."""
+    ours = pc.field("sweep_id") == sweep_id
+    return _with_failed(sweeps.filter(~ours), sweeps.filter(ours).to_pylist(), error)
 
 
 def _with_failed(sweeps: pa.Table, rows: list[dict], error: SourceError) -> pa.Table:
