@@ -37,7 +37,11 @@ def _rows(features: list[tuple[Clip, np.ndarray]]) -> pa.Table:
             "sha256": [clip.sha256 for clip, _ in features],
             "extractor_version": [summary.EXTRACTOR_VERSION] * len(features),
             "feature_source": [summary.FEATURE_SOURCE] * len(features),
-            **dict(zip(summary.COLUMNS, values.T, strict=True)),
+            # What is not defined is NaN in the extractor, and null in the table.
+            **{
+                name: pa.array(column, from_pandas=True)
+                for name, column in zip(summary.COLUMNS, values.T, strict=True)
+            },
         },
         schema=SUMMARY_FEATURES.schema,
     )
