@@ -46,8 +46,12 @@ COLUMNS = list(SUMMARY_COLUMNS)
 
 _MAY_BE_UNDEFINED = np.array([name.split("_")[-2] in MAY_BE_UNDEFINED for name in COLUMNS])
 
-EXTRACTOR_VERSION = 2
+EXTRACTOR_VERSION = 3
 """Raised whenever the values change: features of an older version are computed anew."""
+
+VERSION_BEFORE = 2
+"""What this version computed of files that state their length is the same: it is kept. None, once
+the values themselves change."""
 
 FEATURE_SOURCE = "genre_assets 518, librosa 0.11 conventions"
 """Who computed the values, for the column ``feature_source``."""
