@@ -77,7 +77,16 @@ _TRACK_COLUMNS = [
     "last_seen_at",
     "gone_at",
 ]
-_AUDIO_COLUMNS = ["track_id", "sha256", "path", "bytes", "mtime_ns", "status", "probe_version"]
+_AUDIO_COLUMNS = [
+    "track_id",
+    "sha256",
+    "path",
+    "bytes",
+    "mtime_ns",
+    "duration_from",
+    "status",
+    "probe_version",
+]
 _TAG_COLUMNS = ["track_id", "sha256", "status", "reader_version"]
 _FEATURE_COLUMNS = ["track_id", "sha256", "extractor_version", "file", "bytes"]
 """Read of a table of features, as far as it has them."""
@@ -270,7 +279,8 @@ class _Shards:
         most = _counted(reading.needs(_if_sound(files, read_again), previous), content)
         more = to_come + sum(most.values()) - sum(due.values())
         sound = {Status.OK, Status.NO_TAGS, *reading.NOTHING_TO_READ}
-        left = _quarantined(previous, "reader_version", reading.READER_VERSION, sound)
+        current = pc.equal(previous["reader_version"], reading.READER_VERSION)
+        left = _quarantined(previous.filter(current), sound)
         return Work(ID3_TAGS.name, shard, due, more, left)
 
     def _features(
@@ -281,16 +291,16 @@ class _Shards:
         read_again: pa.Array,
         to_come: int,
     ) -> Work:
-        table, version = extractor.features, extractor.version
+        table, versions = extractor.features, extractor.versions
         columns = [name for name in _FEATURE_COLUMNS if name in table.schema.names]
         intact = extractor.intact(self._lake, self._read(table, shard, columns))
         features = with_journal(intact, self._lake.journal(table, shard))
         failures = self._with_journal(extractor.failures, shard, _FAILURE_COLUMNS)
-        due = _counted(clips.needs(version, files, features, failures), files["sha256"])
+        due = _counted(clips.needs(versions, files, features, failures), files["sha256"])
         sound = _if_sound(files, read_again)
-        most = _counted(clips.needs(version, sound, features, failures), files["sha256"])
+        most = _counted(clips.needs(versions, sound, features, failures), files["sha256"])
         more = to_come + sum(most.values()) - sum(due.values())
-        left = _quarantined(failures, "extractor_version", version, set())
+        left = _quarantined(clips.up_to_date(failures, versions, files), set())
         return Work(table.name, shard, due, more, left)
 
     def _read(self, table: Table, shard: str, columns: list[str] | None = None) -> pa.Table:
@@ -340,18 +350,17 @@ def _audio_left(needs: pa.ChunkedArray, rows: pa.Table, tracks: pa.Table) -> dic
 
 
 def _if_sound(files: pa.Table, read_again: pa.Array) -> pa.Table:
-    """The files, had those that are read again turned out sound."""
-    status = pc.if_else(read_again, str(Status.OK), files["status"])
-    return files.set_column(files.schema.get_field_index("status"), "status", status)
+    """The files, had those that are read again turned out sound, and longer than they state."""
+    for column, value in (("status", Status.OK), ("duration_from", probe.FROM_DECODING)):
+        values = pc.if_else(read_again, str(value), files[column])
+        files = files.set_column(files.schema.get_field_index(column), column, values)
+    return files
 
 
-def _quarantined(
-    rows: pa.Table, version_column: str, version: int, sound: Iterable[str]
-) -> dict[str, int]:
+def _quarantined(rows: pa.Table, sound: Iterable[str]) -> dict[str, int]:
     """Rows whose failure stands until somebody asks, or the file or the code changes."""
-    statuses = rows["status"].filter(pc.equal(rows[version_column], version)).to_pylist()
     passed_over = {*sound, *WORTH_ANOTHER_TRY}
-    return dict(Counter(status for status in statuses if status not in passed_over))
+    return dict(Counter(s for s in rows["status"].to_pylist() if s not in passed_over))
 
 
 def _model_work(lake: Lake, may_change: bool) -> list[Work]:

@@ -1,10 +1,12 @@
 import json
 import os
 import socket
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import soundfile
 import stamina
@@ -207,8 +209,40 @@ def test_real_features_of_real_clips_leave_nothing_to_do(lake, library):
         "id3_tags": {"new": refresh.tags()},
         "summary_features": {"new": refresh.features()},
     } == (planned)
-    assert lake.read(SUMMARY_FEATURES)["track_id"].to_pylist() == ["folder:noise.wav"]
+    sound = [f"folder:{name}" for name in ("copy.wav", "first.wav", "noise.wav", "other.flac")]
+    assert lake.read(SUMMARY_FEATURES)["track_id"].to_pylist() == sound
     assert plan_of(lake).is_empty
+
+
+def test_a_lake_of_the_version_before_has_only_guessed_lengths_analysed_anew(
+    lake, library, refresh, monkeypatch
+):
+    guessed = ["first.wav", "copy.wav"]
+    refresh.answers = {
+        "probe": lambda path: replace(
+            probing.probe(path),
+            duration_from="decoding" if Path(path).name in guessed else "header",
+        )
+    }
+    monkeypatch.setattr(probing, "PROBE_VERSION", 1)
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", summary.VERSION_BEFORE)
+    refresh.all()
+    before = lake.read(AUDIO, [SHARD])
+    unknown = pa.nulls(before.num_rows, pa.string())
+    place = before.schema.get_field_index("duration_from")
+    lake.write(AUDIO, before.set_column(place, "duration_from", unknown), SHARD)
+    monkeypatch.undo()
+
+    plan = plan_of(lake)
+    assert told(plan) == {"audio": {"other version": 5}}
+    # Each of the three contents may turn out to be guessed, and what is broken to be sound.
+    assert at_most_more(plan)["summary_features"] == 4
+    assert refresh.audio() == 5
+    assert told(plan_of(lake)) == {"summary_features": {"other version": 1}}
+    refresh.answers = {}
+    assert refresh.features() == 1
+    assert plan_of(lake).is_empty
+    assert left(plan_of(lake))["summary_features"] == {"too_short": 1}
 
 
 def test_a_changed_and_a_deleted_file_are_told_apart(lake, library, refresh):

@@ -1,19 +1,18 @@
 """Audio files to samples.
 
-libsndfile (through soundfile) decodes what it knows, among it MP3, FLAC, Ogg, WAVE and AIFF;
-FFmpeg (through PyAV) decodes the rest, such as AAC and ALAC in MP4.
+libsndfile (through soundfile) decodes what it knows and reads to its end, among it MP3, FLAC, Ogg,
+WAVE and AIFF; FFmpeg (through PyAV) decodes the rest, such as AAC and ALAC in MP4, and files whose
+header does not state how long they are.
 
 Loads soundfile, and PyAV when it is needed: import this module when an asset runs. The native
 decoders may write warnings to stderr; the worker processes have none.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from io import FileIO
-from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import soundfile as sf
@@ -21,10 +20,9 @@ import soundfile as sf
 from genre_assets.audio.files import opened
 from genre_assets.audio.samples import Samples, SamplesOnDisk, pieces
 from genre_assets.audio.status import AudioError, Status
-
-if TYPE_CHECKING:
-    from av import AudioFrame, AudioStream
-    from av.container import InputContainer
+from genre_assets.audio.streams import Stream, agree
+from genre_assets.audio.with_ffmpeg import ffmpeg_stream, seconds_decoded
+from genre_assets.audio.with_libsndfile import BLOCK_FRAMES, StopsEarlyError, libsndfile_stream
 
 MAX_SAMPLES = 4 * 3600 * 48_000
 """Longest audio that is decoded: 4 hours at 48 kHz, 2.8 GB as float32."""
@@ -35,28 +33,13 @@ MOST_IN_MEMORY = 10 * 60 * 48_000
 TRUNCATED_BELOW = 0.5
 """Part of the claimed length that has to be there for a file not to count as truncated."""
 
-_BLOCK_FRAMES = 1 << 14
-"""So few that a block stays in the processor's cache until it is mixed."""
+_SHORT_BY_S = 0.1
+"""Seconds by which a decoder may stay below what a file states before another one is tried."""
 
 # Error numbers of libsndfile. The sentence that goes with the second speaks of a missing file;
 # with a file that is there it means that libmpg123 found no whole frame.
 _UNRECOGNISED = 1
 _BAD_FILE = 7
-
-# Named so that no playlist or script format, which can name other files and hosts, is ever tried.
-_FFMPEG_FORMATS = (
-    "aac,ac3,aiff,amr,ape,asf,au,caf,dsf,eac3,flac,matroska,mov,mp3,mpc,mpc8,ogg,tak,tta,w64,wav,wv"
-)
-_FFMPEG_NAMES = {"mov,mp4,m4a,3gp,3g2,mj2": "MP4", "matroska,webm": "Matroska"}
-
-
-@dataclass(frozen=True)
-class _Stream:
-    sample_rate: int
-    channels: int
-    format: str
-    claimed_s: float | None
-    blocks: Iterator[np.ndarray]  # Of shape (channels, n), float32; the next may overwrite one.
 
 
 @dataclass(frozen=True)
@@ -68,8 +51,9 @@ class Audio:
         sample_rate: Samples a second.
         channels: Channels of the file, of which ``samples`` is the mean.
         format: Container and codec, such as ``MP3`` or ``MP4/aac``.
-        claimed_s: Length in seconds that the header claims, or None when it claims none.
+        claimed_s: Seconds that the file itself states, or None when it states none.
         complete: Whether ``samples`` reaches to the end of the file.
+        claim_holds: Whether the file states its length and what is there amounts to that.
     """
 
     samples: Samples
@@ -78,6 +62,7 @@ class Audio:
     format: str
     claimed_s: float | None
     complete: bool
+    claim_holds: bool
 
     @property
     def decoded_s(self) -> float:
@@ -138,24 +123,45 @@ def read_audio(
             half of what its header claims can be decoded.
     """
     with opened(path) as file:
-        try:
-            with _soundfile_stream(file) as stream:
-                audio = _read(stream, path, seconds, on_disk)
-        except sf.LibsndfileError as refusal:
-            file.seek(0)
-            if on_disk is not None:
-                on_disk.clear()
-            with _ffmpeg_stream(file, path, refusal) as stream:
-                audio = _read(stream, path, seconds, on_disk)
+        audio = _read_file(file, path, seconds, on_disk)
     _refuse_unusable(audio, path)
     return audio
 
 
-def _read(
-    stream: _Stream, path: Path, seconds: float | None, on_disk: SamplesOnDisk | None
+def _read_file(
+    file: FileIO, path: Path, seconds: float | None, on_disk: SamplesOnDisk | None
 ) -> Audio:
-    if seconds is None and (stream.claimed_s or 0) * stream.sample_rate > MAX_SAMPLES:
-        # A damaged header may claim anything.
+    container_format = why_not = None
+    try:
+        with libsndfile_stream(file) as stream:
+            audio = _read(stream, path, seconds, on_disk)
+        if not _ends_early(audio) or not _ffmpeg_reads_more(file, path, audio):
+            return audio
+    except StopsEarlyError as error:
+        container_format = error.ffmpeg_format
+    except sf.LibsndfileError as refusal:
+        why_not = _detail(refusal) if refusal.code != _UNRECOGNISED else None
+    if on_disk is not None:
+        on_disk.clear()
+    with ffmpeg_stream(file, path, container_format, why_not) as stream:
+        return _read(stream, path, seconds, on_disk)
+
+
+def _ends_early(audio: Audio) -> bool:
+    return audio.complete and audio.decoded_s < (audio.claimed_s or 0) - _SHORT_BY_S
+
+
+def _ffmpeg_reads_more(file: FileIO, path: Path, audio: Audio) -> bool:
+    # libmpg123 gives up where a part of the file is damaged; FFmpeg goes on after it.
+    return seconds_decoded(file, path) > audio.decoded_s + _SHORT_BY_S
+
+
+def _read(
+    stream: Stream, path: Path, seconds: float | None, on_disk: SamplesOnDisk | None
+) -> Audio:
+    claims_too_much = (stream.claimed_s or 0) * stream.sample_rate > MAX_SAMPLES
+    # A damaged header may claim anything.
+    if seconds is None and claims_too_much and stream.claim_holds():
         raise _too_long(path, "claims to be", stream.sample_rate)
     limit = MAX_SAMPLES if seconds is None else round(seconds * stream.sample_rate)
     mixed = _Mono(_expected(stream, limit))
@@ -172,6 +178,7 @@ def _read(
             mixed = _Mono(0)
     if seconds is None and not complete:
         raise _too_long(path, "is", stream.sample_rate)
+    decoded_s = length / stream.sample_rate
     return Audio(
         samples=on_disk or mixed.samples[:limit],
         sample_rate=stream.sample_rate,
@@ -179,7 +186,15 @@ def _read(
         format=stream.format,
         claimed_s=stream.claimed_s,
         complete=complete,
+        claim_holds=_bears_out(stream, decoded_s if complete else None),
     )
+
+
+def _bears_out(stream: Stream, decoded_s: float | None) -> bool:
+    """Whether a file is as long as it states; decoded_s is None where it was not decoded whole."""
+    if stream.claimed_s is None:
+        return False
+    return stream.claim_holds() if decoded_s is None else agree(stream.claimed_s, decoded_s)
 
 
 def _append(samples: np.ndarray, to: SamplesOnDisk, path: Path) -> None:
@@ -189,10 +204,10 @@ def _append(samples: np.ndarray, to: SamplesOnDisk, path: Path) -> None:
         raise AudioError(error.status, f"{path}: {error.reason}") from error
 
 
-def _expected(stream: _Stream, limit: int) -> int:
+def _expected(stream: Stream, limit: int) -> int:
     """Samples to make room for beforehand; what a claim is too large by is never touched."""
     claimed = max(stream.claimed_s or 0, 0) * stream.sample_rate
-    return int(min(min(claimed, limit) + _BLOCK_FRAMES, MOST_IN_MEMORY))
+    return int(min(min(claimed, limit) + BLOCK_FRAMES, MOST_IN_MEMORY))
 
 
 class _Mono:
@@ -231,6 +246,12 @@ def _mix(block: np.ndarray, into: np.ndarray) -> None:
         np.mean(block, axis=0, out=into)
 
 
+def _detail(refusal: sf.LibsndfileError) -> str:
+    if refusal.code == _BAD_FILE:
+        return "it begins like MPEG audio and breaks off"
+    return refusal.error_string.strip().removeprefix("Error : ").rstrip(".")
+
+
 def _too_long(path: Path, is_or_claims: str, sample_rate: int) -> AudioError:
     hours = MAX_SAMPLES / sample_rate / 3600
     return AudioError(
@@ -254,138 +275,3 @@ def _refuse_unusable(audio: Audio, path: Path) -> None:
         raise AudioError(
             Status.NOT_FINITE, f"{path} is damaged: some of its samples are not finite numbers."
         )
-
-
-class _SequentialSoundFile(sf.SoundFile):
-    def seekable(self) -> bool:
-        # soundfile seeks after every block of a seekable file, which alters the samples that
-        # follow in mono MP3 files; without it blocks equal one read of the whole.
-        return False
-
-
-@contextmanager
-def _soundfile_stream(file: FileIO) -> Iterator[_Stream]:
-    with _SequentialSoundFile(file.fileno(), closefd=False) as sound:
-        codec_says_more = sound.format not in ("MP3", "FLAC")
-        yield _Stream(
-            sample_rate=sound.samplerate,
-            channels=sound.channels,
-            format=f"{sound.format}/{sound.subtype}" if codec_says_more else sound.format,
-            claimed_s=sound.frames / sound.samplerate,
-            blocks=_soundfile_blocks(sound),
-        )
-
-
-def _soundfile_blocks(sound: sf.SoundFile) -> Iterator[np.ndarray]:
-    block = np.empty((_BLOCK_FRAMES, sound.channels), np.float32)
-    while len(read := sound.read(out=block)):
-        yield read.T
-
-
-@contextmanager
-def _ffmpeg_stream(file: FileIO, path: Path, refusal: sf.LibsndfileError) -> Iterator[_Stream]:
-    import av
-    from av.error import ArgumentError, EOFError, InvalidDataError
-
-    try:
-        container = av.open(
-            file,
-            mode="r",
-            metadata_errors="replace",
-            options={"format_whitelist": _FFMPEG_FORMATS, "protocol_whitelist": "file"},
-        )
-    except (ArgumentError, EOFError, InvalidDataError) as error:
-        # The first is FFmpeg's answer to a format that is not on the list.
-        if refusal.code != _UNRECOGNISED:
-            raise _undecodable(path, _detail(refusal)) from error
-        raise AudioError(
-            Status.NOT_AUDIO, f"No decoder recognises {path} as audio: is it another kind of file?"
-        ) from error
-    except MemoryError as error:
-        raise _undecodable(path, "it asks for more memory than there is") from error
-    except Exception as error:
-        raise _undecodable(path, _text(error)) from error
-
-    with container:
-        if not container.streams.audio:
-            raise AudioError(Status.NO_AUDIO, f"{path} holds no audio stream.")
-        audio = container.streams.audio[0]
-        if audio.codec_context is None:
-            raise _undecodable(path, "no decoder knows its codec")
-        errors: list[str] = []
-        frames = _ffmpeg_frames(container, audio, errors.append)
-        first = next(frames, None)
-        if first is None and errors:
-            raise _undecodable(path, errors[0])
-        sample_rate = first.sample_rate if first else audio.codec_context.sample_rate
-        if sample_rate < 1:
-            raise _undecodable(path, f"it claims {sample_rate} samples a second")
-        container_name = container.format.name
-        yield _Stream(
-            sample_rate=sample_rate,
-            channels=first.layout.nb_channels if first else audio.codec_context.channels,
-            format=f"{_FFMPEG_NAMES.get(container_name, container_name.upper())}/"
-            f"{audio.codec_context.codec.canonical_name}",
-            claimed_s=_claimed_seconds(container, audio),
-            blocks=_as_float(chain([first] if first else [], frames), sample_rate),
-        )
-
-
-def _ffmpeg_frames(
-    container: "InputContainer",
-    audio: "AudioStream",
-    complain: Callable[[str], None],
-) -> Iterator["AudioFrame"]:
-    from av.error import FFmpegError
-
-    packets = container.demux(audio)
-    while True:
-        # A packet that cannot be decoded is left out and decoding goes on after it, as the
-        # ffmpeg command does; an error of the container itself ends the audio.
-        try:
-            packet = next(packets)
-        except StopIteration:
-            return
-        except FFmpegError as error:
-            complain(_text(error))
-            return
-        try:
-            frames = packet.decode()
-        except FFmpegError as error:
-            complain(_text(error))
-        else:
-            yield from frames
-
-
-def _as_float(frames: Iterator["AudioFrame"], sample_rate: int) -> Iterator[np.ndarray]:
-    import av
-
-    resampler = layout = None
-    for frame in frames:
-        # The layout and rate of a damaged or chained file may change on the way.
-        found = (frame.format.name, frame.layout.name, frame.sample_rate)
-        if resampler is None or found != layout:
-            resampler = av.AudioResampler(format="fltp", rate=sample_rate)
-            layout = found
-        for converted in resampler.resample(frame):
-            yield converted.to_ndarray()
-
-
-def _claimed_seconds(container: "InputContainer", audio: "AudioStream") -> float | None:
-    if audio.duration is not None and audio.time_base is not None:
-        return float(audio.duration * audio.time_base)
-    return container.duration / 1_000_000 if container.duration is not None else None
-
-
-def _undecodable(path: Path, detail: str) -> AudioError:
-    return AudioError(Status.UNDECODABLE, f"The audio in {path} cannot be decoded: {detail}.")
-
-
-def _detail(refusal: sf.LibsndfileError) -> str:
-    if refusal.code == _BAD_FILE:
-        return "it begins like MPEG audio and breaks off"
-    return refusal.error_string.strip().removeprefix("Error : ").rstrip(".")
-
-
-def _text(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

@@ -26,13 +26,16 @@ from genre_assets.progress import Log, Progress, silent
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-PROBE_VERSION = 1
+PROBE_VERSION = 2
 
 PROBED_S = 5.0
 """Seconds at the beginning of a file that are decoded, to be sure that audio comes out."""
 
 LIMIT_S = 120.0
 """Seconds that one file may take, most of which a slow disk may need to read all of it."""
+
+FROM_HEADER, FROM_DECODING = "header", "decoding"
+"""What the length of a file is known from."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +49,9 @@ class Probe:
         format: Container and codec, such as ``MP3`` or ``MP4/aac``.
         sample_rate: Samples a second and channel.
         channels: Number of channels.
-        duration_s: Seconds of audio in the file: of what could be decoded in a file that is
-            shorter than :data:`PROBED_S`, as the decoder counts them in a longer one.
+        duration_s: Seconds of audio in the file.
+        duration_from: ``header`` where the file states them and its parts amount to that, else
+            ``decoding``: the file was decoded to its end.
         status: ``ok`` or the kind of failure.
         reason: Why it failed, in one sentence; None when ok.
     """
@@ -59,12 +63,13 @@ class Probe:
     sample_rate: int | None = None
     channels: int | None = None
     duration_s: float | None = None
+    duration_from: str | None = None
     status: Status = Status.OK
     reason: str | None = None
 
 
 def probe(path: Path | str) -> Probe:
-    """Identify an audio file, and decode its beginning.
+    """Identify an audio file, and decode its beginning, or all of it to know its length.
 
     Args:
         path: The file.
@@ -205,7 +210,7 @@ def _decoded(file: Probe, path: Path) -> Probe:
 
     audio = read_audio(path, PROBED_S)
     with SamplesOnDisk() as on_disk:
-        if not audio.complete and audio.claimed_s is None:
+        if not audio.complete and not audio.claim_holds:
             audio = read_audio(path, on_disk=on_disk)
         return replace(
             file,
@@ -213,6 +218,7 @@ def _decoded(file: Probe, path: Path) -> Probe:
             sample_rate=audio.sample_rate,
             channels=audio.channels,
             duration_s=audio.decoded_s if audio.complete else audio.claimed_s,
+            duration_from=FROM_HEADER if audio.claim_holds else FROM_DECODING,
         )
 
 

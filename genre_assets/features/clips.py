@@ -9,11 +9,37 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genre_assets.audio.probe import FROM_DECODING
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.due import Need, first_that_holds
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
+
+
+_JUDGED_ANEW = [
+    Status.NOT_AUDIO,
+    Status.UNDECODABLE,
+    Status.NO_AUDIO,
+    Status.TRUNCATED,
+    Status.NOT_FINITE,
+]
+"""Failures that :attr:`Versions.before` recorded and that need not be any."""
+
+
+@dataclass(frozen=True)
+class Versions:
+    """Which version of an extractor rows of features and failures have to be of.
+
+    Attributes:
+        current: What it computes now is of this version.
+        before: The version before it, or None. What it computed of files that state their length
+            is still right. Others were decoded as far as their length was estimated, and these are
+            computed anew; so is what failed in a way that is not held to be a failure any more.
+    """
+
+    current: int
+    before: int | None = None
 
 
 @dataclass(frozen=True)
@@ -57,12 +83,14 @@ class Clip:
             )
 
 
-def needs(version: int, audio: pa.Table, features: pa.Table, failures: pa.Table) -> pa.ChunkedArray:
+def needs(
+    versions: Versions, audio: pa.Table, features: pa.Table, failures: pa.Table
+) -> pa.ChunkedArray:
     """Say what the features of each track need.
 
     Args:
-        version: Version of the extractor.
-        audio: Rows of ``audio``; id, SHA-256 and status are read.
+        versions: Versions of the extractor.
+        audio: Rows of ``audio``; id, SHA-256, status and what the length is known from are read.
         features: Rows of the features as they stand, with those of the journal; id, SHA-256 and
             version are read.
         failures: Rows of the failures likewise; the status is read, too.
@@ -71,14 +99,14 @@ def needs(version: int, audio: pa.Table, features: pa.Table, failures: pa.Table)
         For each track a :class:`~genre_assets.due.Need`; the same bytes are analysed once.
     """
     content = audio["sha256"]
-    met = failures_by_content(current(failures, version))
+    met = failures_by_content(up_to_date(failures, versions, audio))
     settled = [sha256 for sha256, row in met.items() if row["status"] not in WORTH_ANOTHER_TRY]
     asked = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
     of_track = [*features["track_id"].chunks, *failures["track_id"].chunks]
     of_content = [*features["sha256"].chunks, *failures["sha256"].chunks]
     return first_that_holds(
         (Need.NOTHING, pc.not_equal(audio["status"], Status.OK)),
-        (Need.NOTHING, _in(content, current(features, version)["sha256"].chunks)),
+        (Need.NOTHING, _in(content, up_to_date(features, versions, audio)["sha256"].chunks)),
         (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
         (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
         (Need.ASKED, _in(content, asked.chunks)),
@@ -109,9 +137,26 @@ def usable_clips(audio: pa.Table) -> list[Clip]:
     ]
 
 
-def current(rows: pa.Table, version: int) -> pa.Table:
-    """Rows of features or failures that were made by a version of their extractor."""
-    return rows.filter(pc.field("extractor_version") == version)
+def up_to_date(rows: pa.Table, versions: Versions, audio: pa.Table) -> pa.Table:
+    """Rows of features or failures that need not be computed anew.
+
+    Args:
+        rows: Rows of features or failures.
+        versions: Versions of their extractor.
+        audio: Rows of ``audio``; SHA-256 and what the length is known from are read.
+    """
+    version = rows["extractor_version"]
+    is_current = pc.equal(version, versions.current)
+    if versions.before is None:
+        return rows.filter(is_current)
+    decoded = audio["sha256"].filter(pc.equal(audio["duration_from"], FROM_DECODING))
+    is_right = pc.and_(
+        pc.equal(version, versions.before), pc.invert(_in(rows["sha256"], decoded.chunks))
+    )
+    if "status" in rows.column_names:
+        judged_anew = pc.is_in(rows["status"], value_set=pa.array(_JUDGED_ANEW, pa.string()))
+        is_right = pc.and_(is_right, pc.invert(judged_anew))
+    return rows.filter(pc.or_(is_current, is_right))
 
 
 def failures_by_content(failures: pa.Table) -> dict[str, dict]:

@@ -23,10 +23,11 @@ from genre_assets.audio.workers import WorkerPool, outcome
 from genre_assets.due import is_due, with_journal
 from genre_assets.features.clips import (
     Clip,
-    current,
+    Versions,
     failures_by_content,
     needs,
     one_of_each_content,
+    up_to_date,
     usable_clips,
 )
 from genre_assets.features.compilation import require_a_place_for_kernels
@@ -57,7 +58,7 @@ class Extractor(Generic[Result]):
     Attributes:
         features: Their table: a row a track, or several that its key tells apart.
         failures: The table of the tracks that they could not be computed of.
-        version: Features and failures of another version are computed anew.
+        versions: Features and failures of other versions are computed anew.
         compute: Computes those of a clip, in a worker: it and its result must pickle.
         rows: Makes rows of ``features`` from clips and their results.
         intact: Of rows of ``features`` those whose files, if they have any, are there and whole.
@@ -65,7 +66,7 @@ class Extractor(Generic[Result]):
 
     features: Table
     failures: Table
-    version: int
+    versions: Versions
     compute: "Callable[[Clip, Transforms], Result]"
     rows: Callable[[list[tuple[Clip, Result]]], pa.Table]
     intact: Callable[[Lake, pa.Table], pa.Table] = all_rows
@@ -158,7 +159,7 @@ class _Part:
     def due(self, audio: pa.Table) -> dict[str, Clip]:
         """A clip of each content that is due, by its SHA-256."""
         features, failures = self._known()
-        due = audio.filter(is_due(needs(self.extractor.version, audio, features, failures)))
+        due = audio.filter(is_due(needs(self.extractor.versions, audio, features, failures)))
         return one_of_each_content(usable_clips(due))
 
     def begun(self) -> Counter[str]:
@@ -174,19 +175,20 @@ class _Part:
         results = [(clip, found) for clip, found in outcomes if not isinstance(found, AudioError)]
         if results:
             self._journal.append(self.extractor.rows(results))
-        rows = [_failure_row(self.extractor, c, str(e.status), e.reason) for c, e in failed]
+        version = self.extractor.versions.current
+        rows = [_failure_row(clip, version, e.status, e.reason) for clip, e in failed]
         self._failure_journal.append(self.extractor.failures.of_rows(rows))
         self.analysed += len(outcomes)
 
     def written(self, audio: pa.Table) -> Extracted:
         """What came of it; it stands in the tables from now on, and the journals are empty."""
         features, failures = self._known()
-        version = self.extractor.version
+        versions = self.extractor.versions
         rows, failed = _rows_of(
             self.extractor,
             usable_clips(audio),
-            current(features, version),
-            failures_by_content(current(failures, version)),
+            up_to_date(features, versions, audio),
+            failures_by_content(up_to_date(failures, versions, audio)),
         )
         self._lake.write(self.extractor.features, rows, self._shard)
         self._lake.write(self.extractor.failures, failed, self._shard)
@@ -290,11 +292,11 @@ def _computed(
         raise AudioError(error.status, f"{clip.path}: {error.reason}") from error
 
 
-def _failure_row(extractor: Extractor, clip: Clip, status: str, reason: str) -> dict:
+def _failure_row(clip: Clip, version: int, status: str, reason: str) -> dict:
     return {
         "track_id": clip.track_id,
         "sha256": clip.sha256,
-        "extractor_version": extractor.version,
+        "extractor_version": version,
         "status": str(status),
         "reason": reason,
     }
@@ -308,11 +310,10 @@ def _rows_of(
     rows = features.take(pa.array([place for _, place in taken], pa.int64()))
     track_ids = pa.array([track_id for track_id, _ in taken], pa.string())
     failed = [
-        _failure_row(
-            extractor, clip, failures[clip.sha256]["status"], failures[clip.sha256]["reason"]
-        )
+        _failure_row(clip, failure["extractor_version"], failure["status"], failure["reason"])
         for clip in clips
         if clip.sha256 not in places
+        for failure in [failures[clip.sha256]]
     ]
     return (
         rows.set_column(0, extractor.features.schema.field("track_id"), track_ids),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from genre_assets.features import spectrograms
-from genre_assets.features.clips import Clip
+from genre_assets.features.clips import Clip, Versions
 from genre_assets.features.extraction import Extractor
 from genre_assets.features.spectrogram_files import bytes_there, relative_path, write_segments
 from genre_assets.lake.schemas import SPECTROGRAM_FAILURES, SPECTROGRAMS
@@ -30,7 +30,7 @@ def spectrogram_extractor(lake_root: Path) -> Extractor[list[dict]]:
     return Extractor(
         SPECTROGRAMS,
         SPECTROGRAM_FAILURES,
-        spectrograms.EXTRACTOR_VERSION,
+        Versions(spectrograms.EXTRACTOR_VERSION, spectrograms.VERSION_BEFORE),
         partial(_segments, lake_root=lake_root),
         _rows,
         _with_files,

@@ -32,9 +32,13 @@ from genre_assets.features.compilation import compilation_lock
 if TYPE_CHECKING:
     from genre_assets.features.transforms import Transforms
 
-EXTRACTOR_VERSION = 2
+EXTRACTOR_VERSION = 3
 """Raised whenever the values change: spectrograms of an older version are computed anew. It is
 another one than that of the summary features, which stay."""
+
+VERSION_BEFORE = 2
+"""What this version computed of files that state their length is the same: it is kept. None, once
+the values themselves change."""
 
 BANDS = {"log_mel": 128, "mfcc": 20, "constant_q": 84, "energies": 2}
 """What is kept of a segment, and how many values a frame it has."""

@@ -31,7 +31,12 @@ import numpy as np
 from genre_assets.audio.samples import Samples, pieces
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.features.compilation import compilation_lock, require_a_place_for_kernels
-from genre_assets.lake.feature_columns import SERIES_SIZES, STATISTICS, SUMMARY_COLUMNS
+from genre_assets.lake.feature_columns import (
+    MAY_BE_UNDEFINED,
+    SERIES_SIZES,
+    STATISTICS,
+    SUMMARY_COLUMNS,
+)
 
 if TYPE_CHECKING:
     from genre_assets.features.transforms import Transforms
@@ -39,8 +44,14 @@ if TYPE_CHECKING:
 COLUMNS = list(SUMMARY_COLUMNS)
 """Names of the 518 features, in the order of the values."""
 
-EXTRACTOR_VERSION = 2
+_MAY_BE_UNDEFINED = np.array([name.split("_")[-2] in MAY_BE_UNDEFINED for name in COLUMNS])
+
+EXTRACTOR_VERSION = 3
 """Raised whenever the values change: features of an older version are computed anew."""
+
+VERSION_BEFORE = 2
+"""What this version computed of files that state their length is the same: it is kept. None, once
+the values themselves change."""
 
 FEATURE_SOURCE = "genre_assets 518, librosa 0.11 conventions"
 """Who computed the values, for the column ``feature_source``."""
@@ -56,7 +67,9 @@ def extract(path: Path | str) -> np.ndarray:
         path: A file in any format that :mod:`genre_assets.audio.decode` reads.
 
     Returns:
-        Shape (518,), float32, in the order of :data:`COLUMNS`; every value is finite.
+        Shape (518,), float32, in the order of :data:`COLUMNS`. Every value is finite, except that
+        skew and kurtosis are NaN for a row that never changes, such as a chroma of a steady tone:
+        they are not defined there. The table has null in their place.
 
     Raises:
         AudioError: If the file cannot be decoded, or its features are not defined: the clip is
@@ -79,7 +92,7 @@ def summarise(samples: Samples, sample_rate: int) -> np.ndarray:
         sample_rate: Samples a second.
 
     Returns:
-        Shape (518,), float32, in the order of :data:`COLUMNS`; every value is finite.
+        As :func:`extract`.
 
     Raises:
         AudioError: If the features are not defined for these samples.
@@ -123,12 +136,12 @@ def summarise_transforms(transforms: "Transforms") -> np.ndarray:
 
     refuse_undefined(transforms.samples, transforms.sample_rate)
     values = summarise_series(all_series(transforms))
-    undefined = np.flatnonzero(~np.isfinite(values))
-    if undefined.size:
+    wrong = np.flatnonzero(~np.isfinite(values) & ~(np.isnan(values) & _MAY_BE_UNDEFINED))
+    if wrong.size:
         raise AudioError(
             Status.NOT_FINITE,
-            f"{undefined.size} of {len(COLUMNS)} features are not defined, such as "
-            f"{COLUMNS[undefined[0]]}: the sound changes too little over time.",
+            f"{wrong.size} of {len(COLUMNS)} features are not finite numbers, such as "
+            f"{COLUMNS[wrong[0]]}.",
         )
     return values
 

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from genre_assets.features import summary
-from genre_assets.features.clips import Clip
+from genre_assets.features.clips import Clip, Versions
 from genre_assets.features.extraction import Extractor
 from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
 
@@ -22,7 +22,8 @@ def summary_extractor() -> Extractor[np.ndarray]:
 
     Its workers are best warmed up by :func:`genre_assets.features.summary.warm_up`.
     """
-    return Extractor(SUMMARY_FEATURES, FEATURE_FAILURES, summary.EXTRACTOR_VERSION, _values, _rows)
+    versions = Versions(summary.EXTRACTOR_VERSION, summary.VERSION_BEFORE)
+    return Extractor(SUMMARY_FEATURES, FEATURE_FAILURES, versions, _values, _rows)
 
 
 def _values(clip: Clip, transforms: "Transforms") -> np.ndarray:
@@ -37,7 +38,11 @@ def _rows(features: list[tuple[Clip, np.ndarray]]) -> pa.Table:
             "sha256": [clip.sha256 for clip, _ in features],
             "extractor_version": [summary.EXTRACTOR_VERSION] * len(features),
             "feature_source": [summary.FEATURE_SOURCE] * len(features),
-            **dict(zip(summary.COLUMNS, values.T, strict=True)),
+            # What is not defined is NaN in the extractor, and null in the table.
+            **{
+                name: pa.array(column, from_pandas=True)
+                for name, column in zip(summary.COLUMNS, values.T, strict=True)
+            },
         },
         schema=SUMMARY_FEATURES.schema,
     )

@@ -29,8 +29,14 @@ def column_name(series: str, statistic: str, number: int) -> str:
     return f"{series}_{statistic}_{number:02d}"
 
 
+MAY_BE_UNDEFINED = ("kurtosis", "skew")
+"""Statistics that a row which never changes does not have: both are divided by its deviation."""
+
+_OR_NULL = ", null where that never changes"
+
 SUMMARY_COLUMNS = {
     column_name(series, statistic, number): f"{statistic} over time of {series} row {number}"
+    + (_OR_NULL if statistic in MAY_BE_UNDEFINED else "")
     for series, size in SERIES_SIZES.items()
     for statistic in STATISTICS
     for number in range(1, size + 1)

@@ -211,6 +211,12 @@ AUDIO = Table(
         ("sample_rate", pa.int64(), "samples a second and channel"),
         ("channels", pa.int64(), "number of channels"),
         ("duration_s", pa.float64(), "seconds of audio in the file"),
+        (
+            "duration_from",
+            pa.string(),
+            "header where the file states its length and holds as much, decoding where it had to "
+            "be decoded to its end; null in rows of an older probe",
+        ),
         *_STATUS,
         ("probe_version", pa.int64(), "version of the code that probed the file" + _OR_ASKED),
     ),

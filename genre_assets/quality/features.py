@@ -1,5 +1,8 @@
 """What the summary features can be: finite, within the bounds of their series, not dead.
 
+Skew and kurtosis are not defined for a row that never changes; there, and only there, both of
+them are missing from the features that are computed here.
+
 The bounds follow from how each series is made: chroma is scaled to 1 at most, tonnetz is a
 projection of chroma that sums to 1, frequencies end at half the sample rate that the spectra are
 read at, and a contrast is a peak above a valley. Over time, the mean and the median lie between
@@ -11,7 +14,13 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
-from genre_assets.lake.feature_columns import SERIES_SIZES, STATISTICS, SUMMARY_COLUMNS, column_name
+from genre_assets.lake.feature_columns import (
+    MAY_BE_UNDEFINED,
+    SERIES_SIZES,
+    STATISTICS,
+    SUMMARY_COLUMNS,
+    column_name,
+)
 from genre_assets.lake.schemas import SUMMARY_FEATURES, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
@@ -39,6 +48,8 @@ _BOUNDS_OF_SERIES = {
 
 _LEAST_KURTOSIS = -3.0
 _ROUNDING = 1e-3
+_STEADY = 2e-7
+"""Deviation of a row that never changes but for rounding to single precision, by its mean."""
 _SATURATES = ("min", "max")
 """Statistics that may be the same for every track: a chroma reaches its greatest value in each."""
 
@@ -51,7 +62,7 @@ def summary_columns_in(table: Table) -> list[str]:
 def outside_bounds(table: Table, rows: pa.Table) -> tuple[int, list[dict]]:
     """Count the features that are not what they can be.
 
-    Published tables may lack values, those computed here may not.
+    Published tables may lack values, those computed here only what is not defined.
 
     Args:
         table: The table that the rows are of.
@@ -86,15 +97,21 @@ def no_dead_features(lake: Lake, table: Table, partitions: list[str]) -> Verdict
     contents = "sha256" if "sha256" in table.schema.names else "track_id"
     different: set[str] = set()
     least, greatest = np.full(len(columns), np.nan), np.full(len(columns), np.nan)
+    should_have_values = np.zeros(len(columns), bool)
     for partition in partitions:
         rows = lake.read(table, [partition], [contents, *columns])
         if rows.num_rows:
             different.update(rows[contents].to_pylist())
             values = _matrix(rows, columns)
+            should_have_values |= ~_undefined(rows, columns).all(axis=0)
             least = np.fmin(least, np.fmin.reduce(values))
             greatest = np.fmax(greatest, np.fmax.reduce(values))
     tracks = len(different)
-    empty = [name for name, low in zip(columns, least, strict=True) if tracks and np.isnan(low)]
+    empty = [
+        name
+        for name, low, should in zip(columns, least, should_have_values, strict=True)
+        if should and np.isnan(low)
+    ]
     constant = {
         name: float(low)
         for name, low, high in zip(columns, least, greatest, strict=True)
@@ -135,11 +152,10 @@ def _judged(
         values = {statistic: _matrix(rows, columns) for statistic, columns in names.items()}
         for statistic in STATISTICS:
             here = values[statistic]
-            unknown = np.isnan(here)
-            yield (
-                names[statistic], here, np.isinf(here) | (unknown & (not may_lack)),
-                "a finite number",
-            )  # fmt: skip
+            lacking = np.isnan(here) & (not may_lack)
+            if statistic in MAY_BE_UNDEFINED:
+                lacking &= ~_have_no_shape(values)
+            yield names[statistic], here, np.isinf(here) | lacking, "a finite number"
             low, high = _bounds(series, statistic)
             wrong = np.isfinite(here) & (_less(here, low) | _less(high, here))
             yield names[statistic], here, wrong, f"{low:g} to {high:g}"
@@ -147,6 +163,30 @@ def _judged(
             here = values[statistic]
             wrong = _less(here, values["min"]) | _less(values["max"], here)
             yield names[statistic], here, wrong, "between min and max"
+
+
+def _have_no_shape(values: dict[str, np.ndarray]) -> np.ndarray:
+    """Where skew and kurtosis are both missing because a row never changes."""
+    with np.errstate(invalid="ignore"):
+        is_steady = values["std"] <= _STEADY * np.abs(values["mean"])
+    return is_steady & np.isnan(values["skew"]) & np.isnan(values["kurtosis"])
+
+
+def _undefined(rows: pa.Table, columns: list[str]) -> np.ndarray:
+    """Which values of a table of features are not defined, of shape (rows, columns)."""
+    undefined = np.zeros((rows.num_rows, len(columns)), bool)
+    for place, name in enumerate(columns):
+        series, _, statistic = name.rpartition("_")[0].rpartition("_")
+        if name in SUMMARY_COLUMNS and statistic in MAY_BE_UNDEFINED:
+            number = int(name.rpartition("_")[2])
+            needed = (column_name(series, each, number) for each in STATISTICS)
+            of_row = {
+                each: rows[other].to_numpy()
+                for each, other in zip(STATISTICS, needed, strict=True)
+                if other in columns
+            }
+            undefined[:, place] = len(of_row) == len(STATISTICS) and _have_no_shape(of_row)
+    return undefined
 
 
 def _bounds(series: str, statistic: str) -> tuple[float, float]:

@@ -4,12 +4,15 @@ import librosa
 import numpy as np
 import pytest
 import soundfile as sf
+from av.error import ArgumentError, FFmpegError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genre_assets.audio import decode as module
+from genre_assets.audio import with_ffmpeg, with_libsndfile
 from genre_assets.audio.decode import decode, read_audio
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.audio.with_ffmpeg import in_a_sentence
 from genre_assets_tests.audio.clips import SAMPLE_RATE, tone, write, write_m4a
 
 
@@ -39,7 +42,7 @@ def test_real_clips_decode_to_the_samples_of_librosa(real_data, clip):
 def test_every_channel_count_decodes_to_the_samples_of_librosa(
     tmp_path, suffix, channels, monkeypatch
 ):
-    monkeypatch.setattr(module, "_BLOCK_FRAMES", 1000)
+    monkeypatch.setattr(with_libsndfile, "BLOCK_FRAMES", 1000)
     path = write(tmp_path / f"clip.{suffix}", 0.5, channels)
     expected, rate = librosa.load(path, sr=None, mono=True)
     audio = read_audio(path)
@@ -87,6 +90,82 @@ def test_what_is_no_file_of_audio_has_a_named_failure(tmp_path):
     assert failure(pipe) is Status.UNREADABLE
     assert failure(tmp_path) is Status.UNREADABLE
     assert failure(silent) is Status.NO_AUDIO
+
+
+def reason(path):
+    with pytest.raises(AudioError) as caught:
+        decode(path)
+    return caught.value.reason
+
+
+@pytest.mark.parametrize("suffix", ["flac", "mp3", "wav", "m4a", "wma", "ogg", "opus", "aiff"])
+def test_text_is_no_audio_whatever_its_name(tmp_path, suffix):
+    for number, text in enumerate(("It's text.", "1 2 3\n" * 500, '<p>"Hello</p>' * 99, "x")):
+        path = tmp_path / f"{number}.{suffix}"
+        path.write_text(text)
+        assert failure(path) is Status.NOT_AUDIO
+
+
+BEGINNINGS = {
+    "FLAC": b"fLaC",
+    "Ogg": b"OggS",
+    "WAV": b"RIFF\0\0\0\0WAVE",
+    "AIFF": b"FORM\0\0\0\0AIFF",
+    "MP3": b"ID3\x03\0\0\0\0\x01\0",
+    "Matroska": b"\x1a\x45\xdf\xa3",
+    "WMA": b"\x30\x26\xb2\x75\x8e\x66\xcf\x11\xa6\xd9\0\xaa\0\x62\xce\x6c",
+    "WavPack": b"wvpk",
+    "APE": b"MAC ",
+    "MPEG": b"\xff\xfb\x90\x64",
+    "ADTS": b"\xff\xf1\x50\x80",
+    "AU": b".snd",
+}
+
+
+@pytest.mark.parametrize("kind", BEGINNINGS)
+@pytest.mark.parametrize("rest", [b"", b"it's text " * 200, bytes(5000), bytes(range(256)) * 40])
+def test_what_only_begins_like_audio_says_so_in_a_sentence(tmp_path, kind, rest):
+    path = tmp_path / "clip.flac"
+    path.write_bytes(BEGINNINGS[kind] + rest)
+    try:
+        decode(path)
+    except AudioError as error:
+        said = error.reason
+        assert said.count("'") % 2 == 0
+        for words in ("Error number", "Invalid argument", "claims 0", "Invalid data"):
+            assert words not in said
+        assert said.endswith((".", "?")) and len(said.splitlines()) == 1
+
+
+def test_an_m4a_that_is_cut_off_is_no_other_kind_of_file(tmp_path):
+    content = write_m4a(tmp_path / "whole.m4a", 2.0).read_bytes()
+    for share in (0.02, 0.3, 0.9):
+        cut = tmp_path / "cut.m4a"
+        cut.write_bytes(content[: int(share * len(content))])
+        assert failure(cut) is Status.TRUNCATED
+        assert "is cut off: it begins like an MP4 file" in reason(cut)
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        ("Error in WAV file. No 'data' chunk marker.", "error in WAV file. No 'data' chunk marker"),
+        ("It said 'what\nelse.", "it said what else"),
+        ("WAV it is", "WAV it is"),
+        ("", ""),
+    ],
+)
+def test_what_a_decoder_says_ends_a_sentence(message, expected):
+    assert in_a_sentence(message) == expected
+
+
+def test_an_error_of_ffmpeg_without_a_text_is_put_into_words():
+    class Strange(FFmpegError):
+        pass
+
+    told = with_ffmpeg.in_words(Strange(-50531338, "Error number -50531338 occurred"))
+    assert told == "its data is damaged"
+    assert with_ffmpeg.in_words(ArgumentError(22, "Invalid argument")).startswith("its header")
 
 
 def test_a_playlist_cannot_make_another_file_be_read(tmp_path):

@@ -10,7 +10,7 @@ from genre_assets.audio.status import Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import AUDIO, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets_tests.audio.clips import write, write_m4a
+from genre_assets_tests.audio.clips import write
 
 
 def track(file, **fields):
@@ -64,6 +64,7 @@ def test_every_bad_file_ends_as_ok_or_a_named_failure(real_data):
     assert statuses["folder:lofty__empty-seektable.flac"] == "truncated"
     assert statuses["folder:tinytag__mpeg4_xa9des.m4a"] == "no_audio"
     assert statuses["folder:taglib__opus.m4a"] == "ok"
+    assert statuses["folder:tinytag__mp4_extended_size_truncated.m4a"] == "truncated"
 
 
 def test_a_probe_says_what_the_file_is(tmp_path):
@@ -73,6 +74,7 @@ def test_a_probe_says_what_the_file_is(tmp_path):
     assert (found.bytes, found.mtime_ns) == (path.stat().st_size, path.stat().st_mtime_ns)
     assert (found.format, found.channels, found.sample_rate) == ("FLAC", 1, 22_050)
     assert (found.duration_s, found.status, found.reason) == (7.0, Status.OK, None)
+    assert found.duration_from == "header"
 
 
 def test_the_content_of_a_file_without_audio_is_still_identified(tmp_path):
@@ -81,14 +83,6 @@ def test_the_content_of_a_file_without_audio_is_still_identified(tmp_path):
     found = probe(path)
     assert found.status is Status.NOT_AUDIO
     assert found.sha256 == hashlib.sha256(b"no audio").hexdigest()
-
-
-def test_a_raw_stream_without_a_claimed_length_is_measured(tmp_path, monkeypatch):
-    import genre_assets.audio.decode as decoding
-
-    path = write_m4a(tmp_path / "clip.m4a", seconds=7.0)
-    monkeypatch.setattr(decoding, "_claimed_seconds", lambda container, audio: None)
-    assert probe(path).duration_s == pytest.approx(7.0, abs=0.1)
 
 
 def test_missing_files_say_where_they_should_lie(tmp_path):

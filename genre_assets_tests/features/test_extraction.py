@@ -14,7 +14,13 @@ from genre_assets.features import extraction, spectrograms, summary
 from genre_assets.features.clips import Clip
 from genre_assets.features.extraction import DueClip, analyse, extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
-from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE, warm_up
+from genre_assets.features.summary import (
+    COLUMNS,
+    EXTRACTOR_VERSION,
+    FEATURE_SOURCE,
+    VERSION_BEFORE,
+    warm_up,
+)
 from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.lake import tables
 from genre_assets.lake.schemas import (
@@ -178,6 +184,56 @@ def test_what_another_version_cannot_be_computed_of_keeps_no_old_features(shard,
     shard.refresh(audio_rows(a="x"))
     assert shard.tracks() == []
     assert shard.failures["extractor_version"].to_pylist() == [EXTRACTOR_VERSION + 1]
+
+
+def test_of_the_version_before_only_what_was_wrong_is_computed_anew(shard, monkeypatch):
+    """A lake of before: lengths that were guessed, and failures that are none any more."""
+    names = ("stated", "guessed", "tone", "cut", "short", "dead")
+    rows = audio_rows(**{name: name for name in names})
+    for name, status in {
+        "tone": Status.NOT_FINITE,
+        "cut": Status.TRUNCATED,
+        "short": Status.TOO_SHORT,
+        "dead": Status.TIMED_OUT,
+    }.items():
+        shard.outcomes[name] = AudioError(status, f"{name}.mp3: it failed")
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", VERSION_BEFORE)
+    shard.refresh(rows)
+    before = {row["track_id"]: row for row in shard.features.to_pylist()}
+    failed_before = {row["track_id"]: row for row in shard.failures.to_pylist()}
+
+    monkeypatch.setattr(summary, "EXTRACTOR_VERSION", EXTRACTOR_VERSION)
+    shard.outcomes = {}
+    shard.refresh(rows)  # The files were not probed anew: nothing is known to be guessed.
+    assert sorted(shard.analysed) == ["cut", "tone"]
+    guessed = {"guessed": "decoding"}
+    rows = [row | {"duration_from": guessed.get(row["sha256"], "header")} for row in rows]
+    shard.refresh(rows)
+    assert shard.analysed == ["guessed"]
+    after = {row["track_id"]: row for row in shard.features.to_pylist()}
+    assert after["folder:stated"] == before["folder:stated"]
+    versions = {key: row["extractor_version"] for key, row in after.items()}
+    assert versions == {
+        "folder:stated": VERSION_BEFORE,
+        "folder:guessed": EXTRACTOR_VERSION,
+        "folder:tone": EXTRACTOR_VERSION,
+        "folder:cut": EXTRACTOR_VERSION,
+    }
+    failed = {row["track_id"]: row for row in shard.failures.to_pylist()}
+    assert failed == {key: failed_before[key] for key in ("folder:short", "folder:dead")}
+    shard.refresh(rows)
+    assert shard.analysed == []
+
+
+def test_what_is_not_defined_is_null_in_the_table(shard):
+    values = np.ones(518, np.float32)
+    values[COLUMNS.index("mfcc_skew_03")] = np.nan
+    shard.outcomes["x"] = {"summary_features": values}
+    shard.refresh(audio_rows(a="x", b="y"))
+    assert shard.features["mfcc_skew_03"].to_pylist() == [None, ord("y")]
+    assert shard.features["mfcc_mean_03"].null_count == 0
+    shard.refresh(audio_rows(a="x", b="y"))
+    assert shard.analysed == []
 
 
 def test_a_long_clip_is_given_longer(shard):

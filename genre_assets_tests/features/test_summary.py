@@ -85,13 +85,6 @@ def test_made_sounds_equal_the_reference(samples, sample_rate):
         pytest.param(noise(44_100, 0), 44_100, Status.TOO_SHORT, "0.00 s", id="no samples"),
         pytest.param(np.zeros(44_100, np.float32), 44_100, Status.SILENT, "cancel", id="silence"),
         pytest.param(
-            noise(44_100, amplitude=1e-12), 44_100, Status.NOT_FINITE, "mfcc", id="near-silence"
-        ),
-        pytest.param(tone(44_100, 440), 44_100, Status.NOT_FINITE, "changes too", id="one tone"),
-        pytest.param(
-            np.full(44_100, 0.5, np.float32), 44_100, Status.NOT_FINITE, "changes too", id="direct"
-        ),
-        pytest.param(
             np.append(noise(44_100), np.float32("nan")), 44_100, Status.NOT_FINITE, "samples",
             id="a sample that is no number",
         ),
@@ -111,6 +104,40 @@ def test_sounds_without_features_say_why(samples, sample_rate, status, words):
         with pytest.raises(AudioError, match=words) as caught:
             summarise(samples, sample_rate)
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        pytest.param(tone(44_100, 440, seconds=6), id="one tone"),
+        pytest.param(sum(tone(44_100, n * 880) / n for n in (1, 2, 3)) / 3, id="one note"),
+        pytest.param(np.full(44_100, 0.5, np.float32), id="direct current"),
+        pytest.param(noise(44_100, amplitude=1e-12), id="near silence"),
+    ],
+)
+def test_what_never_changes_has_no_skew_and_no_kurtosis_and_all_else(samples):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        values = summarise(samples, 44_100)
+    by_name = dict(zip(COLUMNS, values, strict=True))
+    undefined = {name for name, value in by_name.items() if not np.isfinite(value)}
+    assert undefined
+    for name in undefined:
+        series, statistic, number = name.rsplit("_", 2)
+        assert statistic in ("skew", "kurtosis")
+        assert {f"{series}_skew_{number}", f"{series}_kurtosis_{number}"} <= undefined
+        mean = by_name[f"{series}_mean_{number}"]
+        assert by_name[f"{series}_std_{number}"] <= 2e-7 * abs(mean)
+
+
+@pytest.mark.parametrize(("column", "value"), [("mfcc_mean_01", np.nan), ("mfcc_skew_01", np.inf)])
+def test_a_feature_that_is_no_number_for_another_reason_fails(monkeypatch, column, value):
+    values = np.zeros(len(COLUMNS), np.float32)
+    values[COLUMNS.index(column)] = value
+    monkeypatch.setattr(summary, "summarise_series", lambda series: values)
+    with pytest.raises(AudioError, match=f"such as {column}") as caught:
+        summarise(noise(44_100), 44_100)
+    assert caught.value.status is Status.NOT_FINITE
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,9 @@ from genre_assets_tests.quality.sound_lake import (
 
 
 def one_row(**values):
-    return pa.table({"track_id": ["x"]} | {k: [v] for k, v in (summary_values(1) | values).items()})
+    of_row = summary_values(1) | values
+    columns = {name: pa.array([value], pa.float64()) for name, value in of_row.items()}
+    return pa.table({"track_id": ["x"]} | columns)
 
 
 @pytest.mark.parametrize(
@@ -63,6 +65,32 @@ def test_rounding_to_single_precision_is_no_offence():
 def test_published_features_may_lack_values_and_may_not_be_infinite():
     assert outside_bounds(FMA_FEATURES, one_row(mfcc_mean_01=math.nan))[0] == 0
     assert outside_bounds(FMA_FEATURES, one_row(mfcc_mean_01=math.inf))[0] > 0
+
+
+STEADY = {"mfcc_std_04": 0.0} | {
+    f"mfcc_{each}_04": -5.0 for each in ("min", "max", "mean", "median")
+}
+
+
+def test_only_a_row_that_never_changes_may_lack_its_skew_and_kurtosis():
+    without_shape = {"mfcc_skew_04": None, "mfcc_kurtosis_04": None}
+    assert outside_bounds(SUMMARY_FEATURES, one_row(**STEADY | without_shape)) == (0, [])
+    rounded = STEADY | {"mfcc_std_04": 5e-7}
+    assert outside_bounds(SUMMARY_FEATURES, one_row(**rounded | without_shape)) == (0, [])
+    for wrong in (
+        without_shape,
+        STEADY | without_shape | {"mfcc_std_04": 1e-3},
+        STEADY | {"mfcc_skew_04": None},
+        STEADY | without_shape | {"mfcc_mean_04": None},
+        STEADY | without_shape | {"mfcc_skew_05": None},
+    ):
+        assert outside_bounds(SUMMARY_FEATURES, one_row(**wrong))[0] > 0
+
+
+def test_a_shard_of_steady_tones_is_no_dead_feature(lake):
+    without_shape = {"mfcc_skew_04": None, "mfcc_kurtosis_04": None}
+    spoil(lake, SUMMARY_FEATURES, lambda rows: [r | STEADY | without_shape for r in rows[:5]])
+    assert no_dead_features(lake, SUMMARY_FEATURES, [SHARD]).passed
 
 
 def test_features_that_vary_are_alive(lake):
