@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from genre_assets.lake.schemas import Table
 from genre_assets.lake.tables import Lake
@@ -38,11 +37,11 @@ def rows_valid(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -
     moment = now or datetime.now(UTC)
     rows, broken, examples = 0, Counter(), []
     for table, partition in parts:
-        path = lake.path(table, partition)
-        if path is None:
+        stored = lake.stored_schema(table, partition)
+        if stored is None:
             continue
         place = {"table": table.name, "partition": partition or ""}
-        if wrong := _wrong_types(table, pq.read_schema(path)):
+        if wrong := _wrong_types(table, stored):
             broken["columns have the declared types"] += len(wrong)
             examples += [
                 place | {"key": "", "rule": f"{name} is {declared}", "values": f"{name}: {stored}"}
