@@ -79,6 +79,17 @@ def connect(lake: Lake, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def why_refused(error: duckdb.Error) -> str:
+    """Say why DuckDB did not run something on a connection of :func:`connect`."""
+    said = str(error).strip()
+    if isinstance(error, duckdb.PermissionException) or "configuration has been locked" in said:
+        return (
+            "A query reads the tables of the lake and nothing else: it can neither open nor write "
+            f"other files, load extensions, nor change settings ({said.splitlines()[0]})."
+        )
+    return f"The query cannot be answered: {said}"
+
+
 def _named_in(sql: str) -> list[Table]:
     words = set(re.findall(r"\w+", sql.lower()))
     return [table for table in TABLES.values() if table.name in words]

@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from genre_assets.documents import parse_json
 from genre_assets.due import Need
 from genre_assets.errors import UserError
 from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
@@ -270,7 +271,7 @@ def read_facts(folder: Path) -> dict[str, Any]:
         ModelError: If the folder does not say it.
     """
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((folder / _FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} holds no readable {_FACTS}: train the model again.") from error
     if not isinstance(facts, dict):
