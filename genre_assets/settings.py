@@ -224,13 +224,12 @@ def _require_place_for_databases(name: str, path: Path) -> None:
 def _check_dagster_home(value: str | None) -> None:
     if value is None:
         return
-    _require_usable_text("DAGSTER_HOME", value)
+    path = _absolute("DAGSTER_HOME", value)
     if not Path(value).expanduser().is_absolute():
         raise SettingError(
-            f"DAGSTER_HOME is {value!r}, and Dagster wants an absolute path: use "
-            f"{Path(value).absolute()}."
+            f"DAGSTER_HOME is {value!r}, and Dagster wants an absolute path: use {path}."
         )
-    _require_place_for_databases("DAGSTER_HOME", _absolute("DAGSTER_HOME", value))
+    _require_place_for_databases("DAGSTER_HOME", path)
 
 
 def _lake_folder(value: str) -> Path:

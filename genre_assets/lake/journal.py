@@ -56,7 +56,8 @@ class Journal:
         """Note that work on an item begins; the note goes when the journal is cleared."""
         self._folder.mkdir(parents=True, exist_ok=True)
         with room_for(self._begun), self._begun.open("a", encoding="utf-8") as file:
-            file.write(f"{item}\n")
+            # The line break comes first: the last note may have been cut off by a kill.
+            file.write(f"\n{item}")
 
     def begun(self) -> Counter[str]:
         """How often work on each item was begun."""
@@ -64,7 +65,8 @@ class Journal:
             self._leave_out(DamagedFileError(self._begun, "it is a folder"))
         if not self._begun.is_file():
             return Counter()
-        return Counter(self._begun.read_text(encoding="utf-8", errors="replace").splitlines())
+        notes = self._begun.read_text(encoding="utf-8", errors="replace").split("\n")
+        return Counter(filter(None, notes))
 
     def clear(self) -> None:
         """Forget the rows and notes; called once the rows stand in the table."""
