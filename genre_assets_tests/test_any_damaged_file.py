@@ -7,7 +7,7 @@ import duckdb
 import pytest
 
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import SUMMARY_FEATURES, TABLES
+from genre_assets.lake.schemas import SUMMARY_FEATURES, TABLES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
@@ -60,6 +60,19 @@ def commands(root):
             writes.read(TABLES["tracks"]), [], root / "credits.csv"
         ),
     }
+
+
+def test_what_was_set_aside_of_a_gone_track_goes_too(lake_of_all, tmp_path):
+    root = tmp_path / "lake"
+    shutil.copytree(lake_of_all.root, root)
+    lake = Lake(root, warn=print)
+    for table in (SUMMARY_FEATURES, TRACKS):
+        cut(lake.path(table, SHARD))
+        lake.read(table)
+    assert (root / "set_aside" / "summary_features").is_dir()
+    enforce(lake, Store(root))
+    assert not (root / "set_aside" / "summary_features").exists()
+    assert (root / "set_aside" / "tracks").is_dir()
 
 
 def files_to_damage(root):

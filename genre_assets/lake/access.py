@@ -1,11 +1,18 @@
 """What a person is told when the files of a lake cannot be written, read or replaced."""
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
 from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.space import disk_full_sentence, is_disk_full
+
+LEAST_FREE_BYTES = 8_000_000
+"""What must be free before work begins: Dagster's records of a run and the tables of a small lake.
+
+Dagster meets a full disk with many lines, so it is better not to begin.
+"""
 
 
 def require_writable(folder: Path) -> None:
@@ -16,8 +23,11 @@ def require_writable(folder: Path) -> None:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # A full disk shows only when something is written, an unwritable folder even before.
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b"room for a line")
+        if shutil.disk_usage(folder).free < LEAST_FREE_BYTES:
+            raise DiskFullError(disk_full_sentence(folder, LEAST_FREE_BYTES))
     except OSError as error:
         if is_disk_full(error):
             raise DiskFullError(disk_full_sentence(folder)) from error

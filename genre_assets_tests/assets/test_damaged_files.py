@@ -5,6 +5,7 @@ import json
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, SUMMARY_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
+from genre_assets.plan import plan_of
 from genre_assets.sources.shards import FOLDER_SHARDS
 
 from .shard_runs import Runs, track, write_noise
@@ -42,12 +43,18 @@ def test_what_was_damaged_is_set_aside_and_made_again_and_nothing_else_is(server
 
     reader = Lake(lake.root, read_only=True, warn=said.append)
     assert reader.read(SUMMARY_FEATURES).num_rows == reader.read(ID3_TAGS).num_rows == 3
+    planned = {(work.asset, work.partition): work.due for work in plan_of(reader).work if work.due}
+    assert planned == {
+        ("summary_features", shards[0]): {"new": 3},
+        ("id3_tags", shards[1]): {"new": 3},
+    }
     assert start(*MADE) == 0
     for table in MADE:
         assert lake.read(table).equals(whole[table.name]), table.name
     with connect(lake) as connection:
         for table in MADE:
-            assert connection.sql(f"SELECT * FROM {table.name}").fetchall().__len__() == 6
+            rows = connection.execute(f"SELECT count(*) FROM {table.name}").fetchall()
+            assert rows == [(6,)]
     analysed_again = {sha256 for sha256, count in (runs.begun() - begun).items() if count}
     of_shard = lake.read(SUMMARY_FEATURES, [shards[0]])["sha256"].to_pylist()
     assert analysed_again == set(of_shard)
