@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from genre_assets.errors import UserError
+from genre_assets.lake.access import sentence_for
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
 from genre_assets.progress import counted
@@ -50,13 +51,6 @@ def main(arguments: list[str] | None = None) -> int:
     except UserError as error:
         print(f"genre-assets: {error}", file=sys.stderr)
         return 2
-    except PermissionError as error:
-        what = " ".join(str(error).split())
-        print(
-            f"genre-assets: {what}: let GENRE_ASSETS_DATA name a folder that can be written.",
-            file=sys.stderr,
-        )
-        return 2
     except BrokenPipeError:
         # Whoever read the answer, such as head, has enough of it; Python flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,6 +58,12 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("genre-assets: interrupted; what was finished is kept.", file=sys.stderr)
         return 130
+    except Exception as error:
+        sentence = sentence_for(error, Path(os.environ.get("GENRE_ASSETS_DATA") or "data"))
+        if sentence is None:
+            raise
+        print(f"genre-assets: {sentence}", file=sys.stderr)
+        return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -268,8 +268,8 @@ def _plan(options: argparse.Namespace) -> int:
     from genre_assets.plan import plan_of
     from genre_assets.plan_view import as_json, print_plan
 
-    settings = read_settings()
-    plan = plan_of(_existing_lake(), settings.fma_site, settings.excluded_licences, options.asset)
+    settings, lake = read_settings(), _existing_lake(read_only=True)
+    plan = plan_of(lake, settings.fma_site, settings.excluded_licences, options.asset)
     if options.json:
         _say(as_json(plan))
     else:
@@ -302,7 +302,7 @@ def _attribution(options: argparse.Namespace) -> int:
 
     if options.file.suffix != ".csv" or not options.file.absolute().parent.is_dir():
         raise UserError(f"{options.file} cannot be written: name a .csv file in a folder there is.")
-    lake = _existing_lake()
+    lake = _existing_lake(read_only=True)
     held = lake.read(AUDIO, columns=["track_id", "status"])
     sound = [row["track_id"] for row in held.to_pylist() if row["status"] == "ok"]
     write_attribution(lake.read(TRACKS), sound, options.file)
@@ -314,23 +314,21 @@ def _query(options: argparse.Namespace) -> int:
     import duckdb
 
     from genre_assets.answers import MOST_ROWS_SHOWN, print_rows
-    from genre_assets.lake.views import connect, refresh_views
+    from genre_assets.lake.views import connect, why_refused
 
-    lake = _existing_lake()
-    refresh_views(lake)
-    with connect(lake) as connection:
+    with connect(_existing_lake(read_only=True), options.sql) as connection:
         try:
             answer = connection.execute(options.sql)
             columns = [column[0] for column in answer.description or ()]
             if columns:
                 print_rows(columns, answer.fetchmany(MOST_ROWS_SHOWN + 1))
         except duckdb.Error as error:
-            raise UserError(f"The query cannot be answered: {error}") from error
+            raise UserError(why_refused(error)) from error
     return 0
 
 
-def _existing_lake() -> Lake:
-    lake = Lake(read_settings().data)
+def _existing_lake(*, read_only: bool = False) -> Lake:
+    lake = Lake(read_settings().data, read_only=read_only)
     if not lake.root.is_dir():
         raise UserError(
             f"There is no lake at {lake.root}: run genre-assets run first, or let "

@@ -7,7 +7,7 @@ import dagster as dg
 import pyarrow.compute as pc
 
 from genre_assets.console import one_line_console
-from genre_assets.errors import UserError
+from genre_assets.lake.access import require_writable
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
@@ -54,14 +54,8 @@ def run_pipeline(
     lake = Lake(settings.data)
     outcome = Outcome()
     home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.data / "dagster")))
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lake.root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be made ({error.strerror}): let GENRE_ASSETS_DATA name a "
-            "folder that can be written."
-        ) from error
+    require_writable(lake.root)
+    require_writable(home)
     with dg.DagsterInstance.get() as instance:
         run = _Run(instance, outcome)
         ingest = INGEST_OF_SOURCE[source]

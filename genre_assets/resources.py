@@ -13,6 +13,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from genre_assets.audio.workers import WorkerPool, end_with_parent
+from genre_assets.lake.access import require_writable, sentence_for
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
@@ -30,14 +31,28 @@ class LakeResource(dg.ConfigurableResource):
 
     @contextmanager
     def open(self) -> Iterator[Lake]:
-        """The lake; when it is closed again, its views show what was written."""
+        """The lake; when it is closed again, its views show what was written.
+
+        Raises:
+            dagster.Failure: If the disk is full or the lake cannot be used as it is, in one
+                sentence.
+        """
         # The process of a step would outlive a run that is killed, and go on with all its shards.
         end_with_parent()
-        lake = Lake(self.root)
+        lake = Lake(self.root, warn=dg.get_dagster_logger().warning)
         try:
-            yield lake
-        finally:
-            refresh_views(lake)
+            require_writable(lake.root)
+            try:
+                yield lake
+            finally:
+                refresh_views(lake)
+        except dg.Failure:
+            raise
+        except Exception as error:
+            sentence = sentence_for(error, lake.root)
+            if sentence is None:
+                raise
+            raise dg.Failure(sentence, allow_retries=False) from error
 
 
 _BELIEVE_REMOVALS = Field(

@@ -23,7 +23,7 @@ from genre_assets.features import spectrograms, summary
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_files import relative_path
 from genre_assets.features.summary_extraction import summary_extractor
-from genre_assets.lake import tables as lake_tables
+from genre_assets.lake import journal as journals
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
@@ -320,7 +320,7 @@ def test_what_is_asked_for_again_is_planned_with_that_reason_until_it_is_tried(l
 
 
 def test_a_killed_probe_is_planned_without_what_its_journal_holds(lake, refresh, monkeypatch):
-    monkeypatch.setattr(lake_tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journals, "JOURNAL_EVERY_S", 0)
     tracks, journal = lake.read(TRACKS, [SHARD]), lake.journal(AUDIO, SHARD)
     done = []
 
@@ -340,7 +340,7 @@ def test_a_killed_probe_is_planned_without_what_its_journal_holds(lake, refresh,
 
 def test_a_killed_extraction_is_planned_without_what_its_journal_holds(lake, refresh, monkeypatch):
     refresh.audio(), refresh.tags()
-    monkeypatch.setattr(lake_tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journals, "JOURNAL_EVERY_S", 0)
     done = []
 
     def killed_after_one(due):

@@ -23,6 +23,7 @@ from genre_assets.features.spectrogram_files import relative_path
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
 from genre_assets.features.summary_extraction import summary_extractor
 from genre_assets.labels.labelling import label_tracks
+from genre_assets.lake.parquet import write_parquet
 from genre_assets.lake.schemas import (
     AUDIO,
     CHAMPIONS,
@@ -45,7 +46,7 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.store import Store
-from genre_assets.lake.tables import Lake, write_parquet
+from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME, connect, refresh_views
 from genre_assets.sources.attribution import FILE_NAME as ATTRIBUTION
 from genre_assets.sources.attribution import write_attribution

@@ -19,8 +19,8 @@ from genre_assets.audio.samples import SamplesOnDisk
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.due import Need, first_that_holds, with_journal
+from genre_assets.lake.journal import Batches, Journal
 from genre_assets.lake.schemas import AUDIO
-from genre_assets.lake.tables import Batches, Journal
 from genre_assets.progress import Log, Progress, silent
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.

@@ -21,6 +21,7 @@ from typing import TypeVar
 from pebble import ProcessExpired, ProcessPool
 
 from genre_assets.audio.status import AudioError, Status
+from genre_assets.errors import DiskFullError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -98,6 +99,9 @@ class WorkerPool:
             Each item once, with its result or with what became of it: the
             :class:`~genre_assets.audio.status.AudioError` that the function raised, or one with
             status ``timed_out``, ``worker_died`` or ``failed``.
+
+        Raises:
+            DiskFullError: If an item found no room to write what it had to.
         """
         limit = limit_s if callable(limit_s) else lambda _: limit_s
         started = time.monotonic()
@@ -167,6 +171,9 @@ def outcome(function: Callable[[Item], Result], item: Item, name: str) -> Result
         return function(item)
     except AudioError as error:
         return AudioError(error.status, error.reason)
+    except DiskFullError:
+        # The fault of no item, and the next one would meet it too.
+        raise
     except Exception as error:
         return _unforeseen(name, error)
 
@@ -188,6 +195,8 @@ def _result(future: Future, item: str, limit_s: float):
             )
         case ProcessExpired():
             return _died(item, _how_it_ended(error.exitcode))
+        case DiskFullError():
+            raise error
         case _:
             return _unforeseen(item, error)
 

@@ -23,6 +23,7 @@ from genre_assets.audio.status import AudioError
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.demo.artists import ARTISTS, sound_of
 from genre_assets.demo.plan import DamagedFile, PlannedTrack, plan_corpus, plan_damaged
+from genre_assets.documents import parse_json
 from genre_assets.errors import UserError
 from genre_assets.progress import Log, Progress, silent
 
@@ -203,7 +204,7 @@ def _remove_what_is_not_planned(folder: Path, recipe: dict, planned: set[str]) -
     if not path.exists():
         return
     try:
-        old = json.loads(path.read_text(encoding="utf-8"))
+        old = parse_json(path.read_text(encoding="utf-8"))
         same_recipe = {key: old[key] for key in recipe} == recipe
         paths = {entry["path"] for entry in old["tracks"] + old["damaged"]}
     except (ValueError, KeyError, TypeError):

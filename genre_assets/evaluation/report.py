@@ -7,7 +7,6 @@ Import late: this module needs jinja2 and matplotlib.
 """
 
 import io
-import uuid
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -22,7 +21,8 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from genre_assets.evaluation.scores import paired_difference
-from genre_assets.lake.tables import Lake, rename_durably
+from genre_assets.lake.durable import written_whole
+from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.models.tasks import Task
 
@@ -100,10 +100,8 @@ def write_report(
             ],
         }
     )
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-    temporary.write_text(page, encoding="utf-8")
-    rename_durably(temporary, target)
+    with written_whole(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
     return target
 
 

@@ -31,8 +31,9 @@ from genre_assets.features.clips import (
     usable_clips,
 )
 from genre_assets.features.compilation import require_a_place_for_kernels
+from genre_assets.lake.journal import Batches
 from genre_assets.lake.schemas import AUDIO, Table
-from genre_assets.lake.tables import Batches, Lake
+from genre_assets.lake.tables import Lake
 from genre_assets.progress import Log, Progress, silent
 
 if TYPE_CHECKING:

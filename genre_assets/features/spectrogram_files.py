@@ -14,7 +14,6 @@ split reads no byte of the other: a net is fed as fast as from large files (benc
 Light: numba is only loaded when records are written.
 """
 
-import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,7 +22,7 @@ from genre_assets.features import spectrograms
 from genre_assets.features.spectrograms import Segment
 from genre_assets.lake.files import everything_of, unless_vanished
 from genre_assets.lake.schemas import SPECTROGRAMS
-from genre_assets.lake.tables import SUPERSEDED_FILES_STAY_S, Lake
+from genre_assets.lake.tables import Lake, is_a_day_old
 
 FOLDER = "tfrecords"
 
@@ -79,13 +78,12 @@ def remove_unlisted(lake: Lake) -> int:
     They stay for a day, for whoever is reading them and for runs that still write. Rows that a
     killed run left in its journal name theirs, too: the next run takes them over.
     """
-    oldest_to_keep = time.time() - SUPERSEDED_FILES_STAY_S
     listed = {row["file"] for row in everything_of(lake, SPECTROGRAMS, ["file"])}
     removed = 0
     for path in _all_files(lake.root, "*/*"):
         if str(path.relative_to(lake.root)) not in listed:
             with unless_vanished():
-                if path.stat().st_mtime < oldest_to_keep:
+                if is_a_day_old(path):
                     path.unlink()
                     removed += 1
     return removed

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from html import unescape
 
+from genre_assets.documents import parse_yaml
 from genre_assets.labels.spelling import fold, words
 from genre_assets.reference import reference_path
 from genre_assets.tags.fields import MAX_TEXT
@@ -154,8 +155,6 @@ class Taxonomy:
 @cache
 def load_taxonomy() -> Taxonomy:
     """The taxonomy that comes with the package, read once."""
-    import yaml
-
     with reference_path("fma_genres.csv").open(newline="", encoding="utf-8") as file:
         rows = [
             (
@@ -165,7 +164,7 @@ def load_taxonomy() -> Taxonomy:
             )
             for row in csv.DictReader(file)
         ]
-    spellings = yaml.safe_load(reference_path("genre_aliases.yaml").read_text(encoding="utf-8"))
+    spellings = parse_yaml(reference_path("genre_aliases.yaml").read_text(encoding="utf-8"))
     return Taxonomy(
         rows,
         spellings["aliases"],

@@ -4,9 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from genre_assets.lake.parquet import DamagedFileError, read_columns
 from genre_assets.lake.schemas import Table
 from genre_assets.lake.tables import Lake
 
@@ -16,7 +14,7 @@ def everything_of(lake: Lake, table: Table, columns: list[str]) -> list[dict]:
     rows = []
     # Journals first: a run that ends meanwhile moves its rows from there into the table.
     for path in sorted((lake.root / "journal" / table.name).glob("*/*.parquet")):
-        with unless_vanished():
+        with unless_vanished(), unless_damaged(lake, table):
             rows += read_columns(path, columns).to_pylist()
     return rows + lake.read(table, columns=columns).to_pylist()
 
@@ -37,17 +35,6 @@ def journal_keys(lake: Lake, table: Table) -> list[str]:
     return sorted(folder.name for folder in (lake.root / "journal" / table.name).glob("*/"))
 
 
-def read_columns(path: Path, columns: list[str]) -> pa.Table:
-    """Columns of a file as text, null where it has none of the name."""
-    with pq.ParquetFile(path) as file:
-        present = [name for name in columns if name in file.schema_arrow.names]
-        rows = file.read(columns=present)
-    for name in columns:
-        if name not in present:
-            rows = rows.append_column(name, pa.nulls(rows.num_rows, pa.string()))
-    return rows
-
-
 @contextmanager
 def unless_vanished() -> Iterator[None]:
     """Pass over a file that another process deleted, as it may with those it superseded."""
@@ -55,3 +42,12 @@ def unless_vanished() -> Iterator[None]:
         yield
     except FileNotFoundError:
         return
+
+
+@contextmanager
+def unless_damaged(lake: Lake, table: Table) -> Iterator[None]:
+    """Pass over a file of a table that does not hold what was written to it."""
+    try:
+        yield
+    except DamagedFileError as damaged:
+        lake.leave_out(table, damaged)

@@ -9,7 +9,8 @@ import hashlib
 import re
 from pathlib import Path
 
-from genre_assets.lake.tables import rename_durably
+from genre_assets.lake.durable import rename_durably
+from genre_assets.lake.space import room_for
 
 SUFFIXES = (".mp3", ".m4a", ".flac", ".ogg", ".wav", ".aiff", ".aac", ".bin")
 """What the name of a file may end in; ``.bin`` is for bytes that no decoder knows."""
@@ -63,8 +64,9 @@ class Store:
         if (present := self.find(sha256)) is not None:
             temporary.unlink(missing_ok=True)
             return present
-        path.parent.mkdir(parents=True, exist_ok=True)
-        rename_durably(temporary, path)
+        with room_for(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            rename_durably(temporary, path)
         return path
 
     def remove(self, sha256: str) -> bool:
@@ -83,7 +85,8 @@ class Store:
             key: Names the download; the path is made of its hash and never of its text.
         """
         folder = self.root / "partial"
-        folder.mkdir(parents=True, exist_ok=True)
+        with room_for(folder):
+            folder.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
         return folder / f"{digest}.part"
 

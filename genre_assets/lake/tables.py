@@ -5,37 +5,43 @@ file is never changed: a write puts a file of a newer version beside the old one
 temporary name until it is whole and synced. The newest version is the partition. The one before
 it stays for a day, so that whoever is reading it can finish: DuckDB opens a file twice in one
 query, and a file replaced under its name would give it half of each.
+
+A file that does not hold what was written to it is moved aside (:mod:`genre_assets.lake.set_aside`)
+and the lake goes on without it.
 """
 
 import contextlib
 import os
+import re
 import time
-import uuid
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Generic, TypeVar
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 from filelock import FileLock, Timeout
 
-from genre_assets.lake.schemas import Table
+from genre_assets.lake import set_aside
+from genre_assets.lake.journal import Journal
+from genre_assets.lake.parquet import (
+    DamagedFileError,
+    opens,
+    read_parquet,
+    read_stored_schema,
+    write_parquet,
+)
+from genre_assets.lake.schemas import TAKEDOWNS, Table
 from genre_assets.progress import Log, silent
-
-Item = TypeVar("Item")
 
 SUPERSEDED_FILES_STAY_S = 24 * 3600.0
 """Seconds that a file stays after a newer version took its place."""
 
-JOURNAL_EVERY_S = 0.25
-"""Seconds between two batches of finished work in a journal: what a killed run loses. A batch of
-features takes some 10 ms, and a clip of 30 s some 700, so that mostly each is kept at once."""
+_CLOCKS_DIFFER_NS = 60 * 10**9
+"""A time is in the future, and its clock was wrong, from a minute on: clocks of machines differ."""
 
-MOST_JOURNAL_FILES = 50
-"""Files of a journal before they are merged into one: each takes a moment to open."""
+_FILE_NAME = re.compile(r"\d{20}\.parquet")
+"""What the file of a partition is called; whatever else lies in its folder is not the lake's."""
 
 
 class Lake:
@@ -43,10 +49,22 @@ class Lake:
 
     Args:
         root: The folder; made when it is missing.
+        read_only: Whether nothing is to be written, for whoever only looks: a damaged file is then
+            left out and stays where it is.
+        warn: Takes the sentence about each damaged file.
     """
 
-    def __init__(self, root: Path | str):
+    def __init__(
+        self,
+        root: Path | str,
+        *,
+        read_only: bool = False,
+        warn: set_aside.Warn = set_aside.warn,
+    ):
         self.root = Path(root).expanduser().absolute()
+        self._read_only = read_only
+        self._warn = warn
+        self._left_out: set[Path] = set()
 
     def read(
         self,
@@ -63,14 +81,38 @@ class Lake:
 
         Returns:
             An Arrow table with the declared types; partitions without a file add no rows, and
-            columns that an older file lacks are null.
+            columns that an older file lacks are null. In place of a damaged file the one is read
+            that it had replaced, if that is still there.
+
+        Raises:
+            UserError: If a file cannot be read, or the record of take-downs is damaged.
         """
         keys = self.partitions(table) if partitions is None else partitions
         schema = table.schema
         if columns is not None:
             schema = pa.schema([schema.field(name) for name in columns])
-        parts = [_read_as(path, schema) for key in keys if (path := self.path(table, key))]
+        found = (self._rows(table, key, schema) for key in keys)
+        parts = [rows for rows in found if rows is not None]
         return pa.concat_tables(parts) if parts else schema.empty_table()
+
+    def _rows(self, table: Table, key: str | None, schema: pa.Schema) -> pa.Table | None:
+        while path := self.path(table, key):
+            try:
+                return read_parquet(path, schema)
+            except DamagedFileError as damaged:
+                if table == TAKEDOWNS:
+                    return self._copy_of(damaged).select(schema.names)
+                self.leave_out(table, damaged)
+        return None
+
+    def stored_schema(self, table: Table, partition: str | None = None) -> pa.Schema | None:
+        """The schema that a partition was written with, or None when it has no rows."""
+        while path := self.path(table, partition):
+            try:
+                return read_stored_schema(path)
+            except DamagedFileError as damaged:
+                self.leave_out(table, damaged)
+        return None
 
     def write(self, table: Table, rows: pa.Table, partition: str | None = None) -> None:
         """Replace one partition of a table by the rows, atomically.
@@ -88,15 +130,17 @@ class Lake:
             )
         rows = rows.select(table.schema.names).cast(table.schema)
         _refuse_repeated_keys(table, rows)
-        current = self.path(table, partition)
-        if current is None or not _read_as(current, table.schema).equals(rows):
-            write_parquet(
-                rows, self._folder(table, partition) / f"{_next_version(current)}.parquet"
-            )
+        stored = self._rows(table, partition, table.schema)
+        if stored is None or not stored.equals(rows):
+            folder = self._folder(table, partition)
+            name = f"{_next_version(self.path(table, partition))}.parquet"
+            if table == TAKEDOWNS:
+                self._keep_copy(rows, name)
+            write_parquet(rows, folder / name)
 
     def path(self, table: Table, partition: str | None = None) -> Path | None:
         """Path of the file that is one partition of a table, or None when it has none."""
-        return max(self._folder(table, partition).glob("*.parquet"), default=None)
+        return max(self._files_in(self._folder(table, partition), table), default=None)
 
     def version(self, table: Table, partition: str | None = None) -> str:
         """Names the rows that are one partition of a table: another name once they changed."""
@@ -104,14 +148,26 @@ class Lake:
         return path.stem if path else "none"
 
     def age(self, table: Table, partition: str | None = None) -> timedelta:
-        """Time since the rows of a partition last changed; zero when there is none."""
+        """Time since the rows of a partition last changed; zero when there is none.
+
+        Rows that seem to come from the future were written by a clock that was wrong: as nobody
+        knows when, they count as a year old.
+        """
         path = self.path(table, partition)
-        changed_ns = int(path.stem) if path else time.time_ns()
-        return timedelta(seconds=(time.time_ns() - changed_ns) / 1e9)
+        now = time.time_ns()
+        changed_ns = int(path.stem) if path else now
+        if changed_ns > now + _CLOCKS_DIFFER_NS:
+            return timedelta(days=365)
+        return timedelta(seconds=max(now - changed_ns, 0) / 1e9)
 
     def files(self, table: Table) -> list[Path]:
-        """Paths of all files that are partitions of a table, in the order of their keys."""
-        return [versions[-1] for _, versions in self._versions(table)]
+        """Paths of all files that are partitions of a table, in the order of their keys.
+
+        Of each partition the newest file that can be opened; damaged ones stay where they are.
+        """
+        newest_first = (reversed(versions) for _, versions in self._versions(table))
+        found = (next(filter(opens, versions), None) for versions in newest_first)
+        return [path for path in found if path]
 
     def partitions(self, table: Table) -> list[str | None]:
         """Keys of the partitions of a table that have a file; [None] for one not partitioned."""
@@ -145,16 +201,77 @@ class Lake:
 
     def remove_superseded_files(self, table: Table) -> None:
         """Delete the files of a table that a newer version replaced, or a kill left, long ago."""
-        oldest_to_keep = time.time() - SUPERSEDED_FILES_STAY_S
         for _, versions in self._versions(table):
             for path, successor in pairwise(versions):
-                if successor.stat().st_mtime < oldest_to_keep:
+                if is_a_day_old(successor):
                     path.unlink(missing_ok=True)
         for path in (self.root / table.name).glob("*/.*.tmp"):
             # Its writer may be alive and about to rename it.
-            with contextlib.suppress(FileNotFoundError):
-                if path.stat().st_mtime < oldest_to_keep:
-                    path.unlink()
+            if is_a_day_old(path):
+                path.unlink(missing_ok=True)
+
+    def leave_out(self, table: Table, damaged: DamagedFileError) -> None:
+        """Go on without a damaged file: move it aside, or pass over it where nothing is written.
+
+        Raises:
+            UserError: If it is the record of take-downs.
+        """
+        if damaged.path.parent == self.root / TAKEDOWNS.name / "all" and _is_ours(damaged.path):
+            raise set_aside.refuse_without_takedowns(damaged)
+        if not self._read_only:
+            try:
+                self._warn(set_aside.set_aside(self.root, table, damaged))
+                return
+            except FileNotFoundError:
+                # Another process was faster.
+                return
+            except OSError:
+                # Such as on a read-only file system.
+                pass
+        if damaged.path not in self._left_out:
+            self._left_out.add(damaged.path)
+            self._warn(set_aside.left_out(table, damaged))
+
+    def _files_in(self, folder: Path, table: Table) -> list[Path]:
+        """The files of a partition; strange ones among them are left out."""
+        paths = [path for path in folder.glob("*.parquet") if path not in self._left_out]
+        for path in paths:
+            if not _is_ours(path):
+                self.leave_out(table, DamagedFileError(path, "it is no file of the lake"))
+        return sorted(filter(_is_ours, paths))
+
+    def _keep_copy(self, rows: pa.Table, name: str) -> None:
+        """Write the record of take-downs a second time: nothing else in the lake could replace it.
+
+        A copy has the name of its file, so that no older record is ever taken for a newer one.
+        """
+        copies = self.root / TAKEDOWNS.name / "copy"
+        write_parquet(rows, copies / name)
+        current = self.path(TAKEDOWNS)
+        for path in copies.glob("*.parquet"):
+            if path.name not in (name, current and current.name):
+                path.unlink(missing_ok=True)
+
+    def _copy_of(self, damaged: DamagedFileError) -> pa.Table:
+        """The record of take-downs by its copy, which is put in the place of the damaged file.
+
+        Raises:
+            LakeError: If there is no such copy.
+        """
+        copy = self.root / TAKEDOWNS.name / "copy" / damaged.path.name
+        try:
+            rows = read_parquet(copy, TAKEDOWNS.schema)
+        except (DamagedFileError, FileNotFoundError):
+            raise set_aside.refuse_without_takedowns(damaged) from damaged
+        if not self._read_only:
+            with contextlib.suppress(OSError):
+                if damaged.path.is_dir():
+                    set_aside.set_aside(self.root, TAKEDOWNS, damaged)
+                write_parquet(rows, damaged.path)
+        self._warn(
+            f"{damaged.path} is damaged ({damaged.reason}); its copy {copy} is whole and was used."
+        )
+        return rows
 
     def _locks(self) -> Path:
         folder = self.root / "locks"
@@ -167,7 +284,7 @@ class Lake:
             folders = [self._folder(table, None)]
         else:
             folders = sorted((self.root / table.name).glob(f"{table.partitioned_by}=*"))
-        found = ((f.name.partition("=")[2] or None, sorted(f.glob("*.parquet"))) for f in folders)
+        found = ((f.name.partition("=")[2] or None, self._files_in(f, table)) for f in folders)
         return [(key, versions) for key, versions in found if versions]
 
     def _folder(self, table: Table, partition: str | None) -> Path:
@@ -177,97 +294,10 @@ class Lake:
             raise ValueError(f"{table.name} is written a {table.partitioned_by} at a time.")
         return self.root / table.name / f"{table.partitioned_by}={partition}"
 
-    def journal(self, table: Table, partition: str) -> "Journal":
+    def journal(self, table: Table, partition: str) -> Journal:
         """The journal of a partition that is being computed."""
-        return Journal(self.root / "journal" / table.name / partition, table)
-
-
-class Journal:
-    """Finished rows of a partition whose computation still goes on.
-
-    A long computation appends what it finished every moment; when it dies, the next run reads the
-    journal and goes on from there. Views never see it. Whoever appends holds the lock of the
-    partition, or is otherwise alone.
-    """
-
-    def __init__(self, folder: Path, table: Table):
-        self._folder = folder
-        self._table = table
-
-    def append(self, rows: pa.Table) -> None:
-        """Keep the rows, durably, until the journal is cleared."""
-        if rows.num_rows:
-            self._write(rows)
-            if len(paths := self._files()) > MOST_JOURNAL_FILES:
-                self._merge(paths)
-
-    def read(self) -> pa.Table:
-        """All rows appended so far, oldest first; a run that died may have left some twice."""
-        return self._rows_of(self._files())
-
-    def begin(self, item: str) -> None:
-        """Note that work on an item begins; the note goes when the journal is cleared."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        with self._begun.open("a", encoding="utf-8") as file:
-            file.write(f"{item}\n")
-
-    def begun(self) -> Counter[str]:
-        """How often work on each item was begun."""
-        if not self._begun.exists():
-            return Counter()
-        return Counter(self._begun.read_text(encoding="utf-8").splitlines())
-
-    def clear(self) -> None:
-        """Forget the rows and notes; called once the rows stand in the table."""
-        for path in (*self._files(), *self._folder.glob(".*.tmp"), self._begun):
-            path.unlink(missing_ok=True)
-
-    @property
-    def _begun(self) -> Path:
-        return self._folder / "begun.txt"
-
-    def _files(self) -> list[Path]:
-        return sorted(self._folder.glob("*.parquet"))
-
-    def _rows_of(self, paths: list[Path]) -> pa.Table:
-        parts = [_read_as(path, self._table.schema) for path in paths]
-        return pa.concat_tables(parts) if parts else self._table.empty()
-
-    def _merge(self, paths: list[Path]) -> None:
-        # A run that dies before the last of them is deleted leaves rows twice, never none.
-        self._write(self._rows_of(paths))
-        for path in paths:
-            path.unlink(missing_ok=True)
-
-    def _write(self, rows: pa.Table) -> None:
-        name = f"{time.time_ns():020d}-{uuid.uuid4().hex}.parquet"
-        write_parquet(rows, self._folder / name, small=False)
-
-
-class Batches(Generic[Item]):
-    """Collects finished items, and hands them on every moment and when it is closed.
-
-    Args:
-        hand_on: Takes the items that came since it was last called, such as to append them to a
-            journal; never none.
-    """
-
-    def __init__(self, hand_on: Callable[[list[Item]], None]):
-        self._hand_on = hand_on
-        self._items: list[Item] = []
-        self._since = time.monotonic()
-
-    def add(self, item: Item) -> None:
-        """Take an item."""
-        self._items.append(item)
-        if time.monotonic() - self._since >= JOURNAL_EVERY_S:
-            self.close()
-
-    def close(self) -> None:
-        """Hand on what is left."""
-        if self._items:
-            self._hand_on(self._items)
-        self._items, self._since = [], time.monotonic()
+        folder = self.root / "journal" / table.name / partition
+        return Journal(folder, table, lambda damaged: self.leave_out(table, damaged))
 
 
 @contextlib.contextmanager
@@ -283,56 +313,27 @@ def _waited_for(lock: FileLock, doing: str, log: Log) -> Iterator[None]:
         lock.release()
 
 
-def write_parquet(rows: pa.Table, path: Path, *, small: bool = True) -> None:
-    """Write rows to a Parquet file that appears whole or not at all.
+def is_a_day_old(path: Path) -> bool:
+    """Whether a file was last written a day ago or more; no if another process deleted it.
 
-    Args:
-        rows: The rows.
-        path: The file.
-        small: Whether to compress and index what is written; a few rows of many columns are
-            written four times as fast without.
+    The day of a file that seems to come from the future, because a clock was wrong when it was
+    written, begins when that is noticed.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        pq.write_table(
-            rows,
-            temporary,
-            compression="zstd" if small else "none",
-            use_dictionary=small,
-            write_statistics=small,
-        )
-        rename_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with contextlib.suppress(OSError):
+        written, now = path.stat().st_mtime, time.time()
+        if written > now + _CLOCKS_DIFFER_NS / 1e9:
+            os.utime(path)
+        return written < now - SUPERSEDED_FILES_STAY_S
+    return False
 
 
-def rename_durably(temporary: Path, path: Path) -> None:
-    """Sync a finished temporary file and rename it over its place in the same folder."""
-    with temporary.open("rb") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def _is_ours(path: Path) -> bool:
+    return _FILE_NAME.fullmatch(path.name) is not None
 
 
 def _next_version(current: Path | None) -> str:
     newest = int(current.stem) if current else 0
     return f"{max(time.time_ns(), newest + 1):020d}"
-
-
-def _read_as(path: Path, schema: pa.Schema) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        stored = set(file.schema_arrow.names)
-        present = [name for name in schema.names if name in stored]
-        rows = file.read(columns=present)
-    for name in schema.names:
-        if name not in present:
-            rows = rows.append_column(name, pa.nulls(rows.num_rows, schema.field(name).type))
-    return rows.select(schema.names).cast(schema)
 
 
 def _refuse_repeated_keys(table: Table, rows: pa.Table) -> None:

@@ -8,14 +8,13 @@ Loads numba: import it when records are written.
 """
 
 import struct
-import uuid
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
 from numba import njit
 
-from genre_assets.lake.tables import rename_durably
+from genre_assets.lake.durable import written_whole
 
 _CASTAGNOLI = 0x82F63B78
 _BYTES_LIST, _INT64_LIST = 1, 3
@@ -27,19 +26,16 @@ def write_tfrecord(path: Path, records: Iterable[bytes]) -> None:
     Args:
         path: The file; its folder is made.
         records: The records, such as those that :func:`example` makes.
+
+    Raises:
+        DiskFullError: If there is no room for them.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            for record in records:
-                length = struct.pack("<Q", len(record))
-                file.write(length + _masked_crc(length))
-                file.write(record)
-                file.write(_masked_crc(record))
-        rename_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        for record in records:
+            length = struct.pack("<Q", len(record))
+            file.write(length + _masked_crc(length))
+            file.write(record)
+            file.write(_masked_crc(record))
 
 
 def example(features: Mapping[str, bytes | int]) -> bytes:

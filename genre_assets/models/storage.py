@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from genre_assets.documents import parse_json
 from genre_assets.due import Need
 from genre_assets.errors import UserError
+from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.models.dataset import fingerprint
@@ -92,10 +93,8 @@ def save_model(lake: Lake, trained: TrainedModel) -> Path:
         skops.io.dump(
             trained.estimator, new / _MODEL, compression=zipfile.ZIP_DEFLATED, compresslevel=1
         )
-        pq.write_table(trained.predictions, new / _file_of(PREDICTIONS), compression="zstd")
-        pq.write_table(
-            trained.leaky_predictions, new / _file_of(LEAKY_PREDICTIONS), compression="zstd"
-        )
+        write_parquet(trained.predictions, new / _file_of(PREDICTIONS))
+        write_parquet(trained.leaky_predictions, new / _file_of(LEAKY_PREDICTIONS))
         facts = trained.facts | {"id": identity}
         (new / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
         if folder.exists():
@@ -147,13 +146,15 @@ def read_stored(folder: Path) -> StoredModel:
     for _ in range(_TRIES):
         facts = read_facts(folder)
         try:
-            told = [_read(folder / _file_of(table), table) for table in _PREDICTION_TABLES]
+            told = [
+                read_parquet(folder / _file_of(table), table.schema) for table in _PREDICTION_TABLES
+            ]
         except FileNotFoundError:
             continue
-        except (OSError, pa.ArrowException) as error:
-            reason = " ".join(str(error).split())[:300]
+        except DamagedFileError as error:
             raise ModelError(
-                f"The predictions in {folder} cannot be read ({reason}): train the model again."
+                f"The predictions in {folder} cannot be read ({error.reason}): train the model "
+                "again."
             ) from error
         if read_facts(folder) == facts:
             return StoredModel(folder, facts, *told)
@@ -270,14 +271,9 @@ def read_facts(folder: Path) -> dict[str, Any]:
         ModelError: If the folder does not say it.
     """
     try:
-        facts = json.loads((folder / _FACTS).read_text(encoding="utf-8"))
+        facts = parse_json((folder / _FACTS).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ModelError(f"{folder} holds no readable {_FACTS}: train the model again.") from error
     if not isinstance(facts, dict):
         raise ModelError(f"{folder / _FACTS} holds no facts: train the model again.")
     return facts
-
-
-def _read(path: Path, table: Table) -> pa.Table:
-    with pq.ParquetFile(path) as file:
-        return file.read().select(table.schema.names).cast(table.schema)

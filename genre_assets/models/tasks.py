@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
+from genre_assets.documents import parse_yaml
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, SUMMARY_FEATURES
 from genre_assets.reference import reference_path
@@ -100,8 +100,8 @@ def load_tasks(path: Path | None = None) -> dict[str, Task]:
     """
     path = path or reference_path("tasks.yaml")
     try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
+        entries = parse_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
         reason = " ".join(str(error).split())
         raise TaskError(f"{path} cannot be read as YAML: {reason}") from error
     if not isinstance(entries, dict) or not entries:

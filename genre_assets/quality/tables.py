@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 
 import duckdb
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from genre_assets.lake.schemas import SUMMARY_FEATURES, Table
 from genre_assets.lake.tables import Lake
@@ -131,17 +130,21 @@ def _looked_through(
     moment = now or datetime.now(UTC)
     found = _Found()
     for table, partition in parts:
-        path = lake.path(table, partition)
-        if path is None:
+        stored = lake.stored_schema(table, partition)
+        if stored is None:
             continue
         place = {"table": table.name, "partition": partition or ""}
-        if wrong := _wrong_types(table, pq.read_schema(path)):
+        if wrong := _wrong_types(table, stored):
             if ours:
                 found.broken["columns have the declared types"] += len(wrong)
                 found.examples += [
                     place
-                    | {"key": "", "rule": f"{name} is {declared}", "values": f"{name}: {stored}"}
-                    for name, declared, stored in wrong
+                    | {
+                        "key": "",
+                        "rule": f"{name} is {declared}",
+                        "values": f"{name}: {found_type}",
+                    }
+                    for name, declared, found_type in wrong
                 ]
             continue
         part = lake.read(table, [partition])

@@ -1,15 +1,14 @@
 """Who made what leaves the platform: the credit that goes with a report, a model or an export."""
 
 import csv
-import uuid
 from collections.abc import Iterable
 from pathlib import Path
 
 import pyarrow as pa
 
 from genre_assets.errors import UserError
+from genre_assets.lake.durable import written_whole
 from genre_assets.lake.schemas import TRACKS
-from genre_assets.lake.tables import rename_durably
 
 FILE_NAME = "attribution.csv"
 """Name of the file beside what it credits: it lists every track that went into it."""
@@ -71,20 +70,17 @@ def write_attribution(tracks: pa.Table, track_ids: Iterable[str], path: Path | s
     """
     path = Path(path)
     rows = attribution_rows(tracks, track_ids)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("x", encoding="utf-8", newline="") as file:
+        with (
+            written_whole(path) as temporary,
+            temporary.open("x", encoding="utf-8", newline="") as file,
+        ):
             writer = csv.writer(file, quoting=csv.QUOTE_ALL)
             writer.writerow(COLUMNS)
             writer.writerows(map(_as_text, row.values()) for row in rows.to_pylist())
-        rename_durably(temporary, path)
     except OSError as error:
         reason = error.strerror or error
         raise UserError(f"The attribution cannot be written to {path}: {reason}.") from error
-    finally:
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)
     return path
 
 

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from genre_assets.documents import parse_json
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.sources.catalogue import Rejection, SourceError, printable
 
@@ -302,6 +303,6 @@ def _sha1(archive: Path, size: int, log: Log) -> str:
 
 def _read_json(path: Path) -> object:
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from genre_assets.audio.status import Status
 from genre_assets.features.spectrogram_files import remove_contents
@@ -19,9 +18,15 @@ from genre_assets.lake.files import (
     everything_of,
     journal_files,
     journal_keys,
-    read_columns,
+    unless_damaged,
     unless_vanished,
     versions,
+)
+from genre_assets.lake.parquet import (
+    DamagedFileError,
+    read_columns,
+    read_stored_schema,
+    write_parquet,
 )
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -44,8 +49,9 @@ from genre_assets.lake.schemas import (
     TRACKS,
     Table,
 )
+from genre_assets.lake.set_aside import FOLDER as SET_ASIDE
 from genre_assets.lake.store import Store
-from genre_assets.lake.tables import Lake, write_parquet
+from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.progress import Log, counted, silent
 from genre_assets.sources import attribution
@@ -146,6 +152,7 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
     rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
     remove_contents(lake.root, gone.contents)
     _delete_abandoned_files(lake)
+    _delete_damaged_files(lake)
     removed = Removed(
         tuple(sorted(new)),
         {name: count for name, count in rows.items() if count},
@@ -200,6 +207,9 @@ class _Gone:
                 return False
         except FileNotFoundError:
             return False
+        except DamagedFileError:
+            # It may, and what is made again costs less than what should have gone.
+            return True
         return not self.tracks.isdisjoint(named)
 
 
@@ -216,7 +226,7 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
     removed = 0
     for key in dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]):
         files = [*versions(lake, table, key), *journal_files(lake, table, key)]
-        if not any(_holds(path, table, gone) for path in files):
+        if not any(_holds(lake, path, table, gone) for path in files):
             continue
         with lake.held(_WRITTEN_WITH.get(table.name, table), key, log):
             if lake.path(table, key):
@@ -225,16 +235,16 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
                 lake.write(table, kept, key)
                 removed += rows.num_rows - kept.num_rows
             for path in versions(lake, table, key):
-                if _holds(path, table, gone):
+                if _holds(lake, path, table, gone):
                     path.unlink(missing_ok=True)
             for path in journal_files(lake, table, key):
-                if _holds(path, table, gone):
+                if _holds(lake, path, table, gone):
                     _rewrite_without(path, table, gone)
     return removed
 
 
-def _holds(path: Path, table: Table, gone: _Gone) -> bool:
-    with unless_vanished():
+def _holds(lake: Lake, path: Path, table: Table, gone: _Gone) -> bool:
+    with unless_vanished(), unless_damaged(lake, table):
         rows = read_columns(path, [name for name in _TOLD_BY if name in table.schema.names])
         return bool(pc.any(gone.among(table, rows)).as_py())
     return False
@@ -242,8 +252,7 @@ def _holds(path: Path, table: Table, gone: _Gone) -> bool:
 
 def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
     """Remove the rows of gone tracks from a file of a journal, and the file if it has no others."""
-    with pq.ParquetFile(path) as file:
-        rows = file.read()
+    rows = read_columns(path, read_stored_schema(path).names)
     kept = rows.filter(pc.invert(gone.among(table, rows)))
     if not kept.num_rows:
         path.unlink(missing_ok=True)
@@ -309,6 +318,13 @@ def _delete_abandoned_files(lake: Lake) -> None:
                 with unless_vanished():
                     if path.stat().st_mtime < oldest_to_keep:
                         path.unlink()
+
+
+def _delete_damaged_files(lake: Lake) -> None:
+    """Delete what was set aside of derived tables: nobody can say whose rows it holds."""
+    for table in (*_DERIVED, *_OF_TASKS):
+        for folder in (Path(table.name), Path("journal") / table.name):
+            shutil.rmtree(lake.root / SET_ASIDE / folder, ignore_errors=True)
 
 
 def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:

@@ -225,19 +225,19 @@ def _materialise(request):
     from genre_assets.assets.metadata import audio, id3_tags
     from genre_assets.audio import probe as probing
     from genre_assets.features import extraction as features
-    from genre_assets.lake import tables
+    from genre_assets.lake import durable, journal
     from genre_assets.resources import resources_from
     from genre_assets.settings import read_settings
 
     features.analyse = analyse
     probing.probe = probe
-    tables.JOURNAL_EVERY_S = request["every_s"]
+    journal.JOURNAL_EVERY_S = request["every_s"]
     if not os.environ["REALLY"]:
         from genre_assets.features import summary
 
         summary.warm_up = None
     if request["dies_at"] is not None:
-        _die_at(tables, request["dies_at"])
+        _die_at(durable, request["dies_at"])
     known = {"audio": audio, "id3_tags": id3_tags, "summary_features": extraction}
     settings = read_settings({"GENRE_ASSETS_DATA": request["root"], "GENRE_ASSETS_WORKERS": "1"})
     first, last = request["range"]
@@ -255,9 +255,9 @@ def _materialise(request):
     return result.success
 
 
-def _die_at(tables, moment):
+def _die_at(durable, moment):
     """Let the process be killed right before or after one of its durable writes."""
-    rename, moments = tables.rename_durably, itertools.count()
+    rename, moments = durable.rename_durably, itertools.count()
 
     def die_when_it_is_time():
         if next(moments) == moment:
@@ -268,4 +268,4 @@ def _die_at(tables, moment):
         rename(temporary, path)
         die_when_it_is_time()
 
-    tables.rename_durably = dying
+    durable.rename_durably = dying

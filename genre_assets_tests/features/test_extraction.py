@@ -22,7 +22,7 @@ from genre_assets.features.summary import (
     warm_up,
 )
 from genre_assets.features.summary_extraction import summary_extractor
-from genre_assets.lake import tables
+from genre_assets.lake import journal
 from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
@@ -258,7 +258,7 @@ def test_a_killed_run_goes_on_where_it_was(shard):
 def test_a_clip_that_takes_the_run_down_with_it_keeps_no_other_from_being_analysed(
     shard, monkeypatch
 ):
-    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journal, "JOURNAL_EVERY_S", 0)
     rows = audio_rows(a="deadly", b="y", c="z")
     shard.deadly = {"deadly"}
     for _ in range(2):
@@ -272,7 +272,7 @@ def test_a_clip_that_takes_the_run_down_with_it_keeps_no_other_from_being_analys
 
 
 def test_finished_clips_reach_the_journal_while_others_run(shard, monkeypatch):
-    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journal, "JOURNAL_EVERY_S", 0)
     seen = []
     outcomes = shard.run
 

@@ -10,7 +10,7 @@ from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.spectrogram_files import remove_contents, remove_unlisted
 from genre_assets.features.spectrograms import EXTRACTOR_VERSION, warm_up
-from genre_assets.lake import tables
+from genre_assets.lake import journal
 from genre_assets.lake.schemas import AUDIO, SPECTROGRAM_FAILURES, SPECTROGRAMS
 from genre_assets.lake.tables import Lake
 from genre_assets_tests.features.signals import noise, tone
@@ -128,7 +128,7 @@ def test_a_file_that_is_lost_or_cut_is_made_anew(lake, music, harm):
 
 
 def test_a_killed_run_goes_on_where_it_was(lake, music, monkeypatch):
-    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journal, "JOURNAL_EVERY_S", 0)
     rows = audio(music, a="one", b="two", c="none")
     workers = InThisProcess()
     workers.killed_after = 2
@@ -154,7 +154,7 @@ def test_files_that_no_row_names_go_after_a_day(lake, music):
 def test_files_that_a_killed_run_got_done_stay_until_the_next_takes_them_over(
     lake, music, monkeypatch
 ):
-    monkeypatch.setattr(tables, "JOURNAL_EVERY_S", 0)
+    monkeypatch.setattr(journal, "JOURNAL_EVERY_S", 0)
     rows, workers = audio(music, a="one", b="two"), InThisProcess()
     workers.killed_after = 1
     with pytest.raises(KeyboardInterrupt):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from genre_assets.lake import tables
+from genre_assets.lake import journal as journals
 from genre_assets.lake.schemas import CHAMPIONS, FMA_FEATURES, LABELS, TABLES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
@@ -92,7 +92,7 @@ def test_the_journal_keeps_rows_until_it_is_cleared_and_views_never_see_it(lake)
 
 
 def test_a_journal_stays_a_few_files_and_keeps_the_order_of_its_rows(lake, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_JOURNAL_FILES", 3)
+    monkeypatch.setattr(journals, "MOST_JOURNAL_FILES", 3)
     journal = lake.journal(TRACKS, "folder_00")
     for number in range(20):
         journal.append(tracks(f"folder:{number}"))
@@ -101,7 +101,7 @@ def test_a_journal_stays_a_few_files_and_keeps_the_order_of_its_rows(lake, monke
 
 
 def test_a_journal_whose_merging_was_killed_has_lost_no_row(lake, monkeypatch):
-    monkeypatch.setattr(tables, "MOST_JOURNAL_FILES", 2)
+    monkeypatch.setattr(journals, "MOST_JOURNAL_FILES", 2)
     journal = lake.journal(TRACKS, "folder_00")
     journal.append(tracks("folder:1"))
     journal.append(tracks("folder:2"))
@@ -111,7 +111,7 @@ def test_a_journal_whose_merging_was_killed_has_lost_no_row(lake, monkeypatch):
             raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(tables.Path, "unlink", killed)
+        context.setattr(journals.Path, "unlink", killed)
         with pytest.raises(KeyboardInterrupt):
             journal.append(tracks("folder:3"))
     assert set(journal.read()["track_id"].to_pylist()) == {f"folder:{n}" for n in (1, 2, 3)}

@@ -14,6 +14,7 @@ from genre_assets.lake.feature_columns import (
     STATISTICS,
     column_name,
 )
+from genre_assets.lake.parquet import write_parquet
 from genre_assets.lake.schemas import (
     AUDIO,
     CHAMPIONS,
@@ -39,7 +40,7 @@ from genre_assets.lake.schemas import (
     TRACKS,
     Table,
 )
-from genre_assets.lake.tables import Lake, write_parquet
+from genre_assets.lake.tables import Lake
 
 NOW = datetime.now(UTC)
 AN_HOUR_AGO = NOW - timedelta(hours=1)

@@ -1,6 +1,5 @@
 """What the replica is loaded with: the synthetic corpus, or rows that the real site served."""
 
-import json
 import re
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from genre_assets.demo.site.tracks import (
     release_date,
     slug_of,
 )
+from genre_assets.documents import parse_json
 from genre_assets.errors import UserError
 
 FIRST_ID = 239_000
@@ -41,7 +41,7 @@ def content_from_corpus(folder: Path) -> SiteContent:
     """
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifest = parse_json(path.read_text(encoding="utf-8"))
         planned = {entry["path"]: entry for entry in manifest["tracks"]}
         tracks = [_corpus_track(folder, manifest, entry, _id(entry)) for entry in planned.values()]
         for damaged in manifest["damaged"]:
@@ -69,7 +69,7 @@ def content_from_rows(path: Path, audio: Path | None = None) -> SiteContent:
         UserError: If the file does not hold such rows.
     """
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))
+        rows = parse_json(path.read_text(encoding="utf-8"))
         return SiteContent(tuple(_served_track(row, audio) for row in rows))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UserError(

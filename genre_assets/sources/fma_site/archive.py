@@ -6,7 +6,6 @@ the page of a track again.
 
 import gzip
 import hashlib
-import uuid
 import zlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from genre_assets.lake.durable import written_whole
 from genre_assets.lake.schemas import PAGES
-from genre_assets.lake.tables import Lake, rename_durably
+from genre_assets.lake.tables import Lake
 
 _MERGE_EVERY = 1_000
 """Pages after which the journal is merged: it holds a file for each of them."""
@@ -185,10 +185,5 @@ def _without_repeats(rows: pa.Table) -> pa.Table:
 
 
 def _write_durably(content: bytes, path: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    try:
+    with written_whole(path, len(content)) as temporary:
         temporary.write_bytes(content)
-        rename_durably(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -27,9 +27,9 @@ from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.due import Need
 from genre_assets.errors import UserError
+from genre_assets.lake.journal import Journal
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
-from genre_assets.lake.tables import Journal
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost

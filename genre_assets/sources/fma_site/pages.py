@@ -6,13 +6,13 @@ Pure functions of the HTML that the server wrote. A page that does not look as i
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
+from genre_assets.documents import parse_json
 from genre_assets.sources.catalogue import SourceError
 
 if TYPE_CHECKING:
@@ -305,8 +305,8 @@ def _track_info(item: LexborNode) -> TrackInfo:
     if text is None:
         raise _RowError("The row has no data-track-info.")
     try:
-        info = json.loads(text)
-    except (ValueError, RecursionError) as error:
+        info = parse_json(text)
+    except ValueError as error:
         raise _RowError(f"Its data-track-info is no JSON ({str(error)[:100]}).") from error
     if not isinstance(info, dict):
         raise _RowError("Its data-track-info is no JSON object.")

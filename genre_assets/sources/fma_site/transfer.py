@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
+from genre_assets.documents import parse_json
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
 from genre_assets.sources.fma_site.pace import (
@@ -390,7 +391,7 @@ class _Partial:
     def note(self, url: str) -> _Note | None:
         """The note, when there is one for that URL and a part to go on from."""
         try:
-            note = _Note(**json.loads(self._note_path.read_text()))
+            note = _Note(**parse_json(self._note_path.read_text()))
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return note if note.url == url and self.size else None

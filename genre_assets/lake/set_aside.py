@@ -1,0 +1,110 @@
+"""What becomes of a damaged file of the lake: it is moved out of the way, and what to do is said.
+
+Nothing is deleted. The file goes to ``<lake>/set_aside/<table>/…``, with a line in
+``<lake>/set_aside/log.txt``, and the file that it had replaced, where that is still there, takes
+its place. Most rows are computed again by the next run; what cannot be computed is said.
+"""
+
+import logging
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from genre_assets.errors import UserError
+from genre_assets.lake.parquet import DamagedFileError
+from genre_assets.lake.schemas import (
+    FETCHES,
+    PAGES,
+    RATES,
+    REJECTED_ROWS,
+    SIGHTINGS,
+    SWEEPS,
+    TRACKS,
+    Table,
+)
+
+FOLDER = "set_aside"
+LOG_NAME = "log.txt"
+
+Warn = Callable[[str], None]
+"""Takes a sentence that a person should read."""
+
+_WHAT_FOLLOWS = {
+    TRACKS.name: "The next full sweep of its source lists its tracks again (for a site: make run "
+    "SWEEP=full); when they were first seen is lost.",
+    REJECTED_ROWS.name: "The next sweep of its source records again what it cannot take.",
+    SIGHTINGS.name: "The next sweeps of the site record again which listing shows which track; "
+    "until then no track of this shard counts as gone.",
+    SWEEPS.name: "The record of earlier sweeps is lost, so the next one reads every listing to its "
+    "end.",
+    PAGES.name: "The record of which page was asked for when is lost; the pages themselves are "
+    "kept below pages/.",
+    FETCHES.name: "The record of these downloads is lost: the audio files are kept, and the next "
+    "run asks the site for these tracks again.",
+    RATES.name: "The times in plan are missing until something was measured again.",
+}
+_IS_MADE_AGAIN = "The next run makes its rows again."
+
+_logger = logging.getLogger(__name__)
+
+
+class LakeError(UserError):
+    """The lake cannot be used as it is; the message says which file is in the way and why."""
+
+
+def warn(sentence: str) -> None:
+    """Say a sentence on standard error, or wherever warnings of this process go."""
+    _logger.warning(sentence)
+
+
+def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
+    """Move a damaged file out of the lake's tables.
+
+    Args:
+        root: Folder of the lake.
+        table: The table that the file belongs to.
+        damaged: The file, and what is wrong with it.
+
+    Returns:
+        A sentence that says what was done and what follows from it.
+
+    Raises:
+        OSError: If the file cannot be moved, such as on a read-only file system.
+    """
+    place = damaged.path.relative_to(root)
+    target = root / FOLDER / place
+    if target.exists():
+        target = target.with_name(f"{target.name}.{uuid.uuid4().hex}")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    damaged.path.rename(target)
+    sentence = (
+        f"{damaged.path} is damaged ({damaged.reason}) and was moved to {target}. "
+        f"{what_follows(table)}"
+    )
+    with (root / FOLDER / LOG_NAME).open("a", encoding="utf-8") as log:
+        log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {sentence}\n")
+    return sentence
+
+
+def left_out(table: Table, damaged: DamagedFileError) -> str:
+    """A sentence for a damaged file that is passed over and stays where it is."""
+    return f"{damaged.path} is damaged ({damaged.reason}) and is left out. {what_follows(table)}"
+
+
+def what_follows(table: Table) -> str:
+    """What it means that a file of a table is lost, and what to do."""
+    return _WHAT_FOLLOWS.get(table.name, _IS_MADE_AGAIN)
+
+
+def refuse_without_takedowns(damaged: DamagedFileError) -> LakeError:
+    """The error that keeps everything from running while the record of take-downs is unreadable.
+
+    To go on without it would bring back what had to go.
+    """
+    return LakeError(
+        f"{damaged.path} is damaged ({damaged.reason}). It records which tracks and artists were "
+        "taken down, and nothing is read or made without it, so that none of them comes back: "
+        "put it back from a backup. If there is none, move it out of the lake and give every "
+        "take-down once more with genre-assets take-down before the next run."
+    )
