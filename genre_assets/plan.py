@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 from genre_assets.audio import probe
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.due import Need, is_due, with_journal
-from genre_assets.errors import UserError
 from genre_assets.features import clips
 from genre_assets.features.extraction import Extractor
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
@@ -47,6 +46,7 @@ from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access
 from genre_assets.sources.shards import SHARDS
+from genre_assets.suggestions import unknown
 from genre_assets.tags import reading
 from genre_assets.takedowns.record import TakenDown, taken_down
 
@@ -163,7 +163,7 @@ def plan_of(
         UserError: If there is no such asset.
     """
     if asset is not None and asset not in ASSETS:
-        raise UserError(f"No plan is made for an asset {asset!r}: use one of {', '.join(ASSETS)}.")
+        raise unknown("asset to plan", asset, ASSETS)
     shards = _Shards(lake, site, excluded_licences)
     present = [shard for shard in SHARDS if lake.path(TRACKS, shard)]
     work = [part for shard in present for part in _undisturbed(lambda s=shard: shards.work(s))]

@@ -56,7 +56,6 @@ def print_summary(lake: Lake, task: str, outcome: Outcome) -> None:
         console.print(f"Report: {lake.root / 'reports' / task / 'index.html'}", soft_wrap=True)
     if (lake.root / FILE_NAME).exists():
         console.print(f"Views:  {lake.root / FILE_NAME}", soft_wrap=True)
-    console.print(f"Done in {time.monotonic() - outcome.started:.0f} s.")
 
 
 def _print_assets(console: Console, outcome: Outcome) -> None:
