@@ -30,6 +30,7 @@ from genre_assets.lake.schemas import (
     PAGES,
     PREDICTIONS,
     REJECTED_ROWS,
+    REVOKED_TAKEDOWNS,
     SCORES,
     SIGHTINGS,
     SPECTROGRAM_FAILURES,
@@ -330,7 +331,7 @@ asset_checks = [
     checks_of(metadata.id3_tags, *_sound(_own(ID3_TAGS)), _few_failures(ID3_TAGS)),
     checks_of(
         metadata.labels,
-        *_sound(_every(LABELS, TAKEDOWNS)),
+        *_sound(_every(LABELS, TAKEDOWNS, REVOKED_TAKEDOWNS)),
         Check(
             "nothing_failed",
             "Nothing in the lake failed; otherwise what, how often and why, most frequent first.",

@@ -180,14 +180,39 @@ def _retry(options: argparse.Namespace) -> int:
 
 def _take_down(options: argparse.Namespace) -> int:
     from genre_assets.lake.store import Store
-    from genre_assets.takedowns.request import take_down
+    from genre_assets.takedowns.preview import preview
+    from genre_assets.takedowns.request import refuse_unknown, take_down
+    from genre_assets.takedowns.revocation import revoke
 
-    lake = _existing_lake()
-    done = take_down(
-        lake, Store(lake.root), options.kind, options.subject, options.reason, datetime.now(UTC)
-    )
-    say(str(done))
+    lake, now = _existing_lake(), datetime.now(UTC)
+    kind, subject, store = options.kind, options.subject, Store(lake.root)
+    if options.undo:
+        say(str(revoke(lake, kind, subject, options.reason, now, say)))
+        return 0
+    refuse_unknown(lake, kind, subject, options.in_advance)
+    found = preview(lake, store, kind, subject)
+    if options.dry_run:
+        say(f"{found}\nThis was a dry run: nothing was removed.")
+        return 0
+    if not (options.reason or "").strip():
+        raise UserError("Say who asked for it and why, with --reason: it is recorded.")
+    if found.tracks and not options.yes and not _is_confirmed(str(found)):
+        say("Nothing was removed.")
+        return 1
+    say(str(take_down(lake, store, kind, subject, options.reason, now, say, options.in_advance)))
     return 0
+
+
+def _is_confirmed(what: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(
+            "Nothing was removed, because there is no terminal to ask for confirmation at: add "
+            "--yes to remove without being asked, or --dry-run to see what would go."
+        )
+    say(what)
+    with contextlib.suppress(EOFError):
+        return input("Type yes to remove it: ").strip().casefold() == "yes"
+    return False
 
 
 def _attribution(options: argparse.Namespace) -> int:

@@ -55,7 +55,7 @@ from genre_assets.takedowns.reach import reached_by
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-_DERIVED = (
+DERIVED = (
     AUDIO,
     ID3_TAGS,
     LABELS,
@@ -78,7 +78,7 @@ _WRITTEN_WITH = {
 """Tables that are written under the lock of another one."""
 
 
-_TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
+TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
 """Columns that tell whether a row is of a track that must go."""
 
 
@@ -137,13 +137,15 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         _finish_discarding(lake)
         recorded = lake.read(TAKEDOWNS).to_pylist()
         reached = reached_by(lake, recorded)
-        gone = _Gone.of(reached)
-        new = gone.tracks - _Gone.of(recorded).tracks
+        gone = Gone.of(reached)
+        new = gone.tracks - Gone.of(recorded).tracks
         # A track counts as reached only now, when no model is left that may have learnt from it:
         # after a kill the next call looks at all of them again.
-        tasks = _forget_tasks(lake, gone, doubtful_too=bool(new))
+        tasks = tasks_made_of(lake, gone, doubtful_too=bool(new))
+        for task in tasks:
+            _forget(lake, task)
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
-    rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
+    rows = {table.name: _strike(lake, table, gone, log) for table in DERIVED}
     remove_contents(lake.root, gone.contents)
     _delete_abandoned_files(lake)
     removed = Removed(
@@ -164,14 +166,20 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
 
 
 @dataclass(frozen=True)
-class _Gone:
-    """The tracks and contents of which nothing may be left."""
+class Gone:
+    """The tracks and contents of which nothing may be left.
+
+    Attributes:
+        tracks: Ids of the tracks.
+        contents: SHA-256 of their audio.
+    """
 
     tracks: frozenset[str]
     contents: frozenset[str]
 
     @classmethod
-    def of(cls, recorded: list[dict]) -> "_Gone":
+    def of(cls, recorded: list[dict]) -> "Gone":
+        """What rows of ``takedowns`` have reached."""
         return cls(
             frozenset(track_id for row in recorded for track_id in row["track_ids"]),
             frozenset(sha256 for row in recorded for sha256 in row["contents"]),
@@ -211,7 +219,7 @@ def _says_only_that_it_is_gone(table: Table, rows: pa.Table) -> pa.Array | pa.Sc
     return pa.scalar(False)
 
 
-def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
+def _strike(lake: Lake, table: Table, gone: Gone, log: Log) -> int:
     """Remove the rows of gone tracks from all files of a table; how many rows it had of them."""
     removed = 0
     for key in dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]):
@@ -233,14 +241,14 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
     return removed
 
 
-def _holds(path: Path, table: Table, gone: _Gone) -> bool:
+def _holds(path: Path, table: Table, gone: Gone) -> bool:
     with unless_vanished():
-        rows = read_columns(path, [name for name in _TOLD_BY if name in table.schema.names])
+        rows = read_columns(path, [name for name in TOLD_BY if name in table.schema.names])
         return bool(pc.any(gone.among(table, rows)).as_py())
     return False
 
 
-def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
+def _rewrite_without(path: Path, table: Table, gone: Gone) -> None:
     """Remove the rows of gone tracks from a file of a journal, and the file if it has no others."""
     with pq.ParquetFile(path) as file:
         rows = file.read()
@@ -254,32 +262,44 @@ def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
     os.utime(path, ns=(written, written))
 
 
-def _forget_tasks(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:
-    """Delete all that was made of tasks that learnt from a gone track; their names.
+def tasks_made_of(lake: Lake, gone: Gone, doubtful_too: bool) -> tuple[str, ...]:
+    """The tasks of which anything was made of a gone track.
 
     Args:
         lake: The lake.
         gone: The tracks.
-        doubtful_too: Whether a model that does not say whom it learnt from counts as one that
-            learnt from a gone track.
+        doubtful_too: Whether a model that does not say what it was trained on counts as one that
+            was trained on a gone track.
     """
-    forgotten = []
-    for task in sorted(_tasks(lake)):
-        tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
-        models = lake.root / "models" / f"task={task}"
-        folders = [lake.root / "reports" / task, *tables, models]
-        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-        doubtful = doubtful_too and any(
-            not (model / attribution.FILE_NAME).is_file()
-            for model in models.glob("*/")
-            if not model.name.startswith(".")
-        )
-        if doubtful or any(map(gone.are_named_in, files)):
-            # Models last: they are what tells that the rest was made of a gone track.
-            for folder in folders:
-                _discard(lake, folder)
-            forgotten.append(task)
-    return tuple(forgotten)
+    return tuple(
+        task for task in sorted(_tasks(lake)) if _is_made_of(lake, task, gone, doubtful_too)
+    )
+
+
+def _is_made_of(lake: Lake, task: str, gone: Gone, doubtful_too: bool) -> bool:
+    doubtful = doubtful_too and any(
+        not (model / attribution.FILE_NAME).is_file() for model in models_of(lake, task)
+    )
+    files = (path for f in _folders_of(lake, task) for path in f.rglob("*") if path.is_file())
+    return doubtful or any(map(gone.are_named_in, files))
+
+
+def models_of(lake: Lake, task: str) -> list[Path]:
+    """The folders of the models of a task."""
+    folders = (lake.root / "models" / f"task={task}").glob("*/")
+    return [folder for folder in folders if not folder.name.startswith(".")]
+
+
+def _folders_of(lake: Lake, task: str) -> list[Path]:
+    # Models last: they are what shows that the rest was made of a gone track.
+    tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
+    return [lake.root / "reports" / task, *tables, lake.root / "models" / f"task={task}"]
+
+
+def _forget(lake: Lake, task: str) -> None:
+    """Delete all that was made of a task."""
+    for folder in _folders_of(lake, task):
+        _discard(lake, folder)
 
 
 def _tasks(lake: Lake) -> set[str]:
@@ -303,7 +323,7 @@ def _finish_discarding(lake: Lake) -> None:
 def _delete_abandoned_files(lake: Lake) -> None:
     """Delete what killed runs left of files that they were writing: it may hold rows."""
     oldest_to_keep = time.time() - _ABANDONED_S
-    for table in (*_DERIVED, *_OF_TASKS):
+    for table in (*DERIVED, *_OF_TASKS):
         for folder in (lake.root / table.name, lake.root / "journal" / table.name):
             for path in folder.rglob(".*.tmp"):
                 with unless_vanished():
@@ -311,16 +331,19 @@ def _delete_abandoned_files(lake: Lake) -> None:
                         path.unlink()
 
 
-def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
-    """Delete the audio of gone tracks; broken files that other tracks have, too, are theirs."""
+def contents_of(lake: Lake, gone: Gone) -> set[str]:
+    """The contents of gone tracks; broken files that other tracks have, too, are theirs."""
     own, of_others = set(), set()
     for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
         (own if row["track_id"] in gone.tracks else of_others).add(row["sha256"])
-    wanted = gone.contents | (own - of_others - {None})
-    return sum(store.remove(sha256) for sha256 in sorted(wanted))
+    return {*gone.contents, *(own - of_others - {None})}
 
 
-def _delete_partial_downloads(lake: Lake, store: Store, gone: _Gone) -> int:
+def _delete_audio(lake: Lake, store: Store, gone: Gone) -> int:
+    return sum(store.remove(sha256) for sha256 in sorted(contents_of(lake, gone)))
+
+
+def _delete_partial_downloads(lake: Lake, store: Store, gone: Gone) -> int:
     asked = [
         (row["track_id"], row[url])
         for table, url in ((TRACKS, "file_url"), (FETCHES, "url"))
