@@ -45,17 +45,17 @@ def print_plan(plan: Plan, in_full: bool) -> None:
         plan: The plan.
         in_full: Whether all partitions are shown, or those of each asset that have most to do.
     """
-    width = PlainConsole().width
+    console = PlainConsole()
     assets = [(name, list(of)) for name, of in groupby(plan.work, key=_asset)]
     todo = [row for asset, works in assets for row in _rows_of_work(asset, works, in_full)]
     left = [row for asset, works in assets for row in _rows_left(asset, works, in_full)]
     paragraphs = [_opening_lines(plan), []]
-    paragraphs[1] = _beside_their_names(todo, width)
+    paragraphs[1] = _beside_their_names(todo, console.width)
     if left:
         paragraphs.append(
             [
                 "Not worked on:",
-                *_beside_their_names(left, width),
+                *_beside_their_names(left, console.width),
                 "What failed is tried again once the file changes, or after genre-assets retry.",
             ]
         )
@@ -64,8 +64,7 @@ def print_plan(plan: Plan, in_full: bool) -> None:
         if number:
             say("")
         for line in lines:
-            for part in [line] if len(line) <= width else wrap(line, width):
-                say(part)
+            console.paragraph(line)
 
 
 def as_json(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from textwrap import wrap
 from typing import Any
 
 from rich.console import Console
@@ -24,6 +25,13 @@ class PlainConsole(Console):
     def render_str(self, text: str, **options: Any) -> Text:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Every text that is printed, the cells of tables too, comes by here."""
         return super().render_str(visible(text), **options)
+
+    def paragraph(self, text: str) -> None:
+        """Print a text wrapped to the width of the terminal, or in one line where it is none."""
+        for line in visible(text).split("\n"):
+            fits = len(line) <= self.width or (not self.is_terminal and "COLUMNS" not in os.environ)
+            for part in [line] if fits else wrap(line, self.width):
+                say(part)
 
 
 def say(line: str) -> None:

@@ -34,9 +34,17 @@ def column_schema(table: Table) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def failures(rows: pa.Table, column: str = "status") -> Counter[str]:
-    """How many rows failed, by what a column says became of them."""
-    return Counter(kind for kind in rows[column].to_pylist() if kind != "ok")
+def failures(
+    rows: pa.Table, column: str = "status", no_failure: Iterable[str] = ("ok",)
+) -> Counter[str]:
+    """How many rows failed, by what a column says became of them.
+
+    Args:
+        rows: Rows of a table.
+        column: The column.
+        no_failure: What may become of a row that did not fail.
+    """
+    return Counter(kind for kind in rows[column].to_pylist() if kind not in no_failure)
 
 
 def table_asset(table: Table, **options) -> Callable[[Callable], dg.AssetsDefinition]:

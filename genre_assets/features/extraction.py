@@ -29,7 +29,11 @@ from genre_assets.features.clips import (
     one_of_each_content,
     usable_clips,
 )
-from genre_assets.features.compilation import require_a_place_for_kernels
+from genre_assets.features.compilation import (
+    COMPILING,
+    kernels_are_compiled,
+    require_a_place_for_kernels,
+)
 from genre_assets.lake.schemas import AUDIO, Table
 from genre_assets.lake.tables import Batches, Lake
 from genre_assets.progress import Log, Progress, silent
@@ -208,6 +212,8 @@ def _extract_into_journals(
     if not due:
         return
     require_a_place_for_kernels()
+    if not kernels_are_compiled():
+        log(COMPILING)
     progress = Progress("clips analysed", len(due), log)
     results = workers.run(
         analyse,
@@ -221,7 +227,7 @@ def _extract_into_journals(
             part.keep([(clip, of[part.name]) for clip, of in finished if part.name in of])
 
     finished = Batches(keep)
-    with contextlib.closing(finished), contextlib.closing(results):
+    with contextlib.closing(finished), contextlib.closing(results), progress.kept_alive():
         for item, found in results:
             # A clip that the worker died of, say, has none of its features.
             if isinstance(found, AudioError):

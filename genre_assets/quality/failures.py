@@ -32,7 +32,7 @@ ENOUGH_FAILING = 5
 MOST_REASONS = 25
 """Reasons that the standing list shows."""
 
-_NO_FAILURE = {
+NO_FAILURE = {
     FETCHES.name: ("ok", "no_licence", "licence_excluded", "taken_down"),
     # Whose file is not there is told by the fetches, or by the source itself.
     AUDIO.name: (Status.OK, Status.MISSING),
@@ -61,6 +61,11 @@ class _Failure:
     kind: str
     subject: str
     reason: str
+
+
+def failures_of(lake: Lake, table: Table) -> Iterator[_Failure]:
+    """All that failed in one step, as its table says; what is no failure is not among it."""
+    return _failures(lake, table, lake.partitions(table))
 
 
 def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
@@ -104,11 +109,7 @@ def nothing_failed(lake: Lake) -> Verdict:
     Args:
         lake: The lake.
     """
-    failures = [
-        failure
-        for table in _WITH_FAILURES
-        for failure in _failures(lake, table, lake.partitions(table))
-    ]
+    failures = [failure for table in _WITH_FAILURES for failure in failures_of(lake, table)]
     kinds = _by_kind(failures)
     told = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
     return Verdict(
@@ -152,7 +153,7 @@ def _failures(lake: Lake, table: Table, partitions: list) -> Iterator[_Failure]:
         rows = lake.read(table, [partition], columns)
         if table is FETCHES:
             rows = _last_tries(rows)
-        expected = pa.array([str(name) for name in _NO_FAILURE[table.name]])
+        expected = pa.array([str(name) for name in NO_FAILURE[table.name]])
         broken = rows.filter(pc.invert(pc.is_in(rows[kind], value_set=expected)))
         for row in broken.to_pylist():
             named = row[kind] or "without a name"

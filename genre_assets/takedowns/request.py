@@ -48,8 +48,8 @@ class TakeDown:
         lines.append(f"Removed: {', '.join(removed) or 'nothing was left to remove'}.")
         if self.removed.tasks:
             lines.append(
-                f"Deleted with all their models, scores and reports, for the next run to make "
-                f"anew: {', '.join(self.removed.tasks)}."
+                f"To be trained again, from task_dataset on: {', '.join(self.removed.tasks)}. "
+                "Their members, models, scores and reports are deleted."
             )
         return "\n".join(lines)
 
