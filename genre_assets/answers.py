@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from rich.table import Table as Grid
 
+from genre_assets.terminal import WIDTH_IN_A_PIPE as WIDTH_IN_A_PIPE
 from genre_assets.terminal import PlainConsole, say
 from genre_assets.visible import in_one_line, visible
 
@@ -44,8 +45,8 @@ def print_rows(columns: Sequence[str], rows: Rows) -> None:
         console.print(_grid(columns, shown))
     if next(remaining, None) is not None:
         say(
-            f"Only the first {MOST_ROWS_SHOWN:,} rows are shown: add LIMIT and OFFSET to see "
-            "others, or write all of them with --csv or --json."
+            f"The first {MOST_ROWS_SHOWN:,} rows are shown: add LIMIT and OFFSET to see others, or "
+            "write all of them with --csv or --json."
         )
 
 
