@@ -115,6 +115,7 @@ def _add_run(commands) -> None:
     run.add_argument(
         "--source",
         choices=SOURCES,
+        metavar="NAME",
         help="demo: a site of synthetic music, made and served on this machine; folder: the music "
         "library in GENRE_ASSETS_FOLDER; fma-dataset: the dataset in GENRE_ASSETS_FMA_DATASET; "
         "fma-site: the site in GENRE_ASSETS_FMA_SITE (default: the one whose setting is set, or "
@@ -123,6 +124,7 @@ def _add_run(commands) -> None:
     run.add_argument(
         "--sweep",
         choices=SWEEP_MODES,
+        metavar="MODE",
         help="how a site is read: full reads every listing to its end and finds removals; "
         "incremental reads what is new; auto reads in full once a week (default: auto)",
     )
@@ -198,7 +200,10 @@ def _add_retry(commands) -> None:
     retry.add_argument("--status", metavar="KIND", help="kind of failure, such as undecodable")
     retry.add_argument("--track", metavar="ID", help="a track_id, such as fma_site:1234")
     retry.add_argument(
-        "--table", choices=_FAILURE_TABLES, help="where it failed (default: anywhere)"
+        "--table",
+        choices=_FAILURE_TABLES,
+        metavar="NAME",
+        help=f"where it failed: {', '.join(_FAILURE_TABLES)} (default: anywhere)",
     )
 
 

@@ -49,7 +49,11 @@ class _OneLine(logging.Formatter):
 
 
 class _Filter(logging.Filter):
-    """Lets through what assets say, and the beginning of each stage."""
+    """Lets through what assets say, and the beginning of each stage.
+
+    The phases of a run log through handlers of their own, and share the filter: a stage that two
+    of them make up begins once.
+    """
 
     def __init__(self):
         super().__init__()
@@ -70,10 +74,13 @@ class _Filter(logging.Filter):
         return is_new
 
 
+_filter = _Filter()
+
+
 def _console(_context: dg.InitLoggerContext) -> logging.Logger:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_OneLine())
-    handler.addFilter(_Filter())
+    handler.addFilter(_filter)
     # Dagster logs the start of a step at this level.
     logger = logging.Logger("genre_assets.console", level=logging.DEBUG)
     logger.addHandler(handler)

@@ -1,6 +1,6 @@
 """How many tracks get how far, from the list of a source to a task, and why not more."""
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -22,7 +22,7 @@ from genre_assets.progress import counted
 NO_AUDIO = "no audio here"
 _IN_WORDS = {
     Status.TRUNCATED: "cut off or damaged",
-    Status.EMPTY: "empty",
+    Status.NO_AUDIO: "without a sample of audio",
     "no_licence": "without a licence",
     "licence_excluded": "under an excluded licence",
     "no_file": "without a file at the source",
@@ -46,12 +46,12 @@ class Step:
     dropped: dict[str, int] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """The step in words, such as ``131 with usable audio (not: 2 without a licence)``."""
+        """The step in words, such as ``131 with usable audio (2 are without a licence)``."""
         said = f"{self.tracks:,} {self.name}"
         if not self.dropped:
             return said
         why = ", ".join(f"{number:,} {reason}" for reason, number in self.dropped.items())
-        return f"{said} (not: {why})"
+        return f"{said} (left out: {why})"
 
 
 def funnel(lake: Lake, task: str | None = None) -> list[Step]:
@@ -151,11 +151,16 @@ def _other_reasons(lake: Lake, task: str) -> str:
     notes = lake.read(TASK_NOTES, [task], ["kind", "text"]).to_pylist()
     texts = [note["text"] for note in notes if note["kind"] == "left_out"]
     others = [text for text in texts if not text.startswith(("excluded: ", "no row in "))]
-    return " or ".join(others) or "not needed by it"
+    return " or ".join(map(_of_a_track, others)) or "not needed by it"
+
+
+def _of_a_track(note: str) -> str:
+    """A note of a task as something that a track is."""
+    if note.startswith("too little "):
+        return f"of {note.removeprefix('too little ')}, which has too few"
+    return f"with {note}" if note.startswith(("several ", "no ")) else note
 
 
 def _counted(keys: Iterable[str], why: dict[str, str], otherwise: str) -> dict[str, int]:
-    found: dict[str, int] = defaultdict(int)
-    for key in keys:
-        found[why.get(key, otherwise)] += 1
-    return dict(Counter(found).most_common())
+    found = Counter(why.get(key, otherwise) for key in keys)
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0])))
