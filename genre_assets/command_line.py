@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from textwrap import wrap
 from typing import NoReturn
 
 from genre_assets.suggestions import did_you_mean
@@ -87,6 +88,10 @@ class _Help(argparse.HelpFormatter):
             for line in text.split("\n")
         ]  # fmt: skip
         return "\n".join(lines)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        # Options and the names of sources have hyphens.
+        return wrap(text, width, break_on_hyphens=False)
 
 
 def _spaced(hint: str) -> str:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from rich.console import Console
 from rich.table import Table as Grid
 
 from genre_assets.failed_tracks import failed_tracks, left_out
@@ -136,7 +137,7 @@ def _print_tracks(console: PlainConsole, lake: Lake, task: str | None) -> None:
         console.paragraph(line)
 
 
-def _print_scores(console: PlainConsole, lake: Lake, task: str) -> None:
+def _print_scores(console: Console, lake: Lake, task: str) -> None:
     rows = lake.read(SCORES, [task]).to_pylist()
     figures = {(r["model"], r["split"]): r for r in rows if r["metric"] == "accuracy"}
     if not figures:
@@ -157,7 +158,7 @@ def _print_scores(console: PlainConsole, lake: Lake, task: str) -> None:
         )
     console.print(grid)
     heard = "the published test tracks" if honest == "test" else "artists that no model heard"
-    console.paragraph(
+    console.print(
         f"Accuracy is on {heard}; the leaky figure, on a random split, is what ignoring artists "
         "would have claimed."
     )

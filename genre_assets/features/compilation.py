@@ -15,6 +15,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from genre_assets.errors import UserError
+from genre_assets.progress import Log, silent
 
 COMPILING = (
     "Compiling the code that computes features: this takes a minute or two, once after each "
@@ -34,8 +35,11 @@ def compilation_lock() -> FileLock:
     return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
 
 
-def require_a_place_for_kernels() -> None:
+def require_a_place_for_kernels(log: Log = silent) -> None:
     """Make sure that numba finds a folder for its files: librosa cannot even be imported without.
+
+    Args:
+        log: Takes a line where code has to be compiled first.
 
     Raises:
         UserError: If there is none.
@@ -43,6 +47,8 @@ def require_a_place_for_kernels() -> None:
     sources = [_folder_of(package) for package in ("librosa", "genre_assets")]
     cache = _cache()
     if os.environ.get("NUMBA_CACHE_DIR") or all(map(_is_writable, sources)) or _is_writable(cache):
+        if log is not silent and not kernels_are_compiled():
+            log(COMPILING)
         return
     raise UserError(
         f"Compiled code can be kept neither beside librosa, in {sources[0]}, nor in {cache}, for "

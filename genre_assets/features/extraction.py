@@ -29,11 +29,7 @@ from genre_assets.features.clips import (
     one_of_each_content,
     usable_clips,
 )
-from genre_assets.features.compilation import (
-    COMPILING,
-    kernels_are_compiled,
-    require_a_place_for_kernels,
-)
+from genre_assets.features.compilation import require_a_place_for_kernels
 from genre_assets.lake.schemas import AUDIO, Table
 from genre_assets.lake.tables import Batches, Lake
 from genre_assets.progress import Log, Progress, silent
@@ -211,9 +207,7 @@ def _extract_into_journals(
     due = _due_clips(parts, audio)
     if not due:
         return
-    require_a_place_for_kernels()
-    if not kernels_are_compiled():
-        log(COMPILING)
+    require_a_place_for_kernels(log)
     progress = Progress("clips analysed", len(due), log)
     results = workers.run(
         analyse,

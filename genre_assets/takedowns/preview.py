@@ -2,26 +2,14 @@
 
 from dataclasses import dataclass, field
 
-import pyarrow.compute as pc
-
 from genre_assets.lake.schemas import TAKEDOWNS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.sources.fma_site.downloads import SOURCE
 from genre_assets.takedowns.reach import reached_by
-from genre_assets.takedowns.removal import (
-    DERIVED,
-    TOLD_BY,
-    Gone,
-    contents_of,
-    models_of,
-    tasks_made_of,
-)
+from genre_assets.takedowns.removal import models_of, would_remove
 from genre_assets.visible import in_one_line
-
-# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
-# pyright: reportAttributeAccessIssue=false
 
 _NAMED = 10
 """Tracks that are named; of more their number is said."""
@@ -34,7 +22,7 @@ class Preview:
     Attributes:
         kind: track or artist.
         subject: The ``track_id``, or the artist's name.
-        tracks: Rows of ``tracks`` that it reaches: ``track_id``, ``title`` and ``artist``.
+        tracks: Rows of ``tracks`` that it reaches.
         rows: Rows that would be removed, by table; a table with none is left out.
         files: Audio files that would be deleted from the store.
         own_files: Audio files of the owner's library or dataset, which are not deleted.
@@ -91,42 +79,21 @@ def preview(lake: Lake, store: Store, kind: str, subject: str) -> Preview:
     """
     subject = " ".join(subject.split())
     new = {"kind": kind, "subject": subject, "track_ids": [], "contents": []}
-    recorded = lake.read(TAKEDOWNS).to_pylist()
     [reached] = reached_by(lake, [new])
-    gone = Gone.of([reached])
-    is_new = not gone.tracks <= Gone.of(recorded).tracks
-    tasks = tasks_made_of(lake, gone, doubtful_too=is_new)
+    goes = would_remove(lake, store, reached, lake.read(TAKEDOWNS).to_pylist())
+    columns = ["track_id", "title", "artist", "source", "file_bytes"]
+    listed = lake.read(TRACKS, columns=columns).to_pylist()
+    tracks = [row for row in listed if row["track_id"] in goes.tracks]
     return Preview(
         kind,
         subject,
-        _tracks(lake, gone),
-        _rows(lake, gone),
-        sum(store.has(sha256) for sha256 in contents_of(lake, gone)),
-        _own_files(lake, gone),
-        {task: len(models_of(lake, task)) for task in tasks},
-        tuple(task for task in tasks if (lake.root / "reports" / task).is_dir()),
+        tracks,
+        goes.rows,
+        goes.files,
+        sum(row["source"] != SOURCE and row["file_bytes"] is not None for row in tracks),
+        {task: len(models_of(lake, task)) for task in goes.tasks},
+        tuple(task for task in goes.tasks if (lake.root / "reports" / task).is_dir()),
     )
-
-
-def _tracks(lake: Lake, gone: Gone) -> list[dict]:
-    listed = lake.read(TRACKS, columns=["track_id", "title", "artist"]).to_pylist()
-    return [row for row in listed if row["track_id"] in gone.tracks]
-
-
-def _own_files(lake: Lake, gone: Gone) -> int:
-    listed = lake.read(TRACKS, columns=["track_id", "source", "file_bytes"]).to_pylist()
-    return sum(
-        row["track_id"] in gone.tracks and row["source"] != SOURCE and row["file_bytes"] is not None
-        for row in listed
-    )
-
-
-def _rows(lake: Lake, gone: Gone) -> dict[str, int]:
-    counts = {}
-    for table in DERIVED:
-        rows = lake.read(table, columns=[name for name in TOLD_BY if name in table.schema.names])
-        counts[table.name] = pc.sum(gone.among(table, rows)).as_py() or 0
-    return {name: count for name, count in counts.items() if count}
 
 
 def _named(track: dict) -> str:

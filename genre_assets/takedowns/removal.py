@@ -55,7 +55,7 @@ from genre_assets.takedowns.reach import reached_by
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-DERIVED = (
+_DERIVED = (
     AUDIO,
     ID3_TAGS,
     LABELS,
@@ -78,7 +78,7 @@ _WRITTEN_WITH = {
 """Tables that are written under the lock of another one."""
 
 
-TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
+_TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
 """Columns that tell whether a row is of a track that must go."""
 
 
@@ -137,15 +137,15 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         _finish_discarding(lake)
         recorded = lake.read(TAKEDOWNS).to_pylist()
         reached = reached_by(lake, recorded)
-        gone = Gone.of(reached)
-        new = gone.tracks - Gone.of(recorded).tracks
+        gone = _Gone.of(reached)
+        new = gone.tracks - _Gone.of(recorded).tracks
         # A track counts as reached only now, when no model is left that may have learnt from it:
         # after a kill the next call looks at all of them again.
-        tasks = tasks_made_of(lake, gone, doubtful_too=bool(new))
+        tasks = _tasks_made_of(lake, gone, doubtful_too=bool(new))
         for task in tasks:
             _forget(lake, task)
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
-    rows = {table.name: _strike(lake, table, gone, log) for table in DERIVED}
+    rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
     remove_contents(lake.root, gone.contents)
     _delete_abandoned_files(lake)
     removed = Removed(
@@ -165,21 +165,38 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
     return removed
 
 
-@dataclass(frozen=True)
-class Gone:
-    """The tracks and contents of which nothing may be left.
+def would_remove(lake: Lake, store: Store, reached: dict, recorded: list[dict]) -> Removed:
+    """Count what a take-down would remove, and remove nothing.
 
-    Attributes:
-        tracks: Ids of the tracks.
-        contents: SHA-256 of their audio.
+    Args:
+        lake: The lake.
+        store: Its audio files.
+        reached: Its row, with all that it reaches.
+        recorded: Rows of the take-downs there are.
     """
+    gone = _Gone.of([reached])
+    new = gone.tracks - _Gone.of(recorded).tracks
+    rows = {}
+    for table in _DERIVED:
+        columns = [name for name in _TOLD_BY if name in table.schema.names]
+        rows[table.name] = pc.sum(gone.among(table, lake.read(table, columns=columns))).as_py()
+    return Removed(
+        tuple(sorted(gone.tracks)),
+        {name: count for name, count in rows.items() if count},
+        sum(store.has(sha256) for sha256 in _contents_of(lake, gone)),
+        tasks=_tasks_made_of(lake, gone, doubtful_too=bool(new)),
+    )
+
+
+@dataclass(frozen=True)
+class _Gone:
+    """The tracks and contents of which nothing may be left."""
 
     tracks: frozenset[str]
     contents: frozenset[str]
 
     @classmethod
-    def of(cls, recorded: list[dict]) -> "Gone":
-        """What rows of ``takedowns`` have reached."""
+    def of(cls, recorded: list[dict]) -> "_Gone":
         return cls(
             frozenset(track_id for row in recorded for track_id in row["track_ids"]),
             frozenset(sha256 for row in recorded for sha256 in row["contents"]),
@@ -219,7 +236,7 @@ def _says_only_that_it_is_gone(table: Table, rows: pa.Table) -> pa.Array | pa.Sc
     return pa.scalar(False)
 
 
-def _strike(lake: Lake, table: Table, gone: Gone, log: Log) -> int:
+def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
     """Remove the rows of gone tracks from all files of a table; how many rows it had of them."""
     removed = 0
     for key in dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]):
@@ -241,14 +258,14 @@ def _strike(lake: Lake, table: Table, gone: Gone, log: Log) -> int:
     return removed
 
 
-def _holds(path: Path, table: Table, gone: Gone) -> bool:
+def _holds(path: Path, table: Table, gone: _Gone) -> bool:
     with unless_vanished():
-        rows = read_columns(path, [name for name in TOLD_BY if name in table.schema.names])
+        rows = read_columns(path, [name for name in _TOLD_BY if name in table.schema.names])
         return bool(pc.any(gone.among(table, rows)).as_py())
     return False
 
 
-def _rewrite_without(path: Path, table: Table, gone: Gone) -> None:
+def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
     """Remove the rows of gone tracks from a file of a journal, and the file if it has no others."""
     with pq.ParquetFile(path) as file:
         rows = file.read()
@@ -262,7 +279,7 @@ def _rewrite_without(path: Path, table: Table, gone: Gone) -> None:
     os.utime(path, ns=(written, written))
 
 
-def tasks_made_of(lake: Lake, gone: Gone, doubtful_too: bool) -> tuple[str, ...]:
+def _tasks_made_of(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:
     """The tasks of which anything was made of a gone track.
 
     Args:
@@ -276,7 +293,7 @@ def tasks_made_of(lake: Lake, gone: Gone, doubtful_too: bool) -> tuple[str, ...]
     )
 
 
-def _is_made_of(lake: Lake, task: str, gone: Gone, doubtful_too: bool) -> bool:
+def _is_made_of(lake: Lake, task: str, gone: _Gone, doubtful_too: bool) -> bool:
     doubtful = doubtful_too and any(
         not (model / attribution.FILE_NAME).is_file() for model in models_of(lake, task)
     )
@@ -323,7 +340,7 @@ def _finish_discarding(lake: Lake) -> None:
 def _delete_abandoned_files(lake: Lake) -> None:
     """Delete what killed runs left of files that they were writing: it may hold rows."""
     oldest_to_keep = time.time() - _ABANDONED_S
-    for table in (*DERIVED, *_OF_TASKS):
+    for table in (*_DERIVED, *_OF_TASKS):
         for folder in (lake.root / table.name, lake.root / "journal" / table.name):
             for path in folder.rglob(".*.tmp"):
                 with unless_vanished():
@@ -331,7 +348,7 @@ def _delete_abandoned_files(lake: Lake) -> None:
                         path.unlink()
 
 
-def contents_of(lake: Lake, gone: Gone) -> set[str]:
+def _contents_of(lake: Lake, gone: _Gone) -> set[str]:
     """The contents of gone tracks; broken files that other tracks have, too, are theirs."""
     own, of_others = set(), set()
     for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
@@ -339,11 +356,11 @@ def contents_of(lake: Lake, gone: Gone) -> set[str]:
     return {*gone.contents, *(own - of_others - {None})}
 
 
-def _delete_audio(lake: Lake, store: Store, gone: Gone) -> int:
-    return sum(store.remove(sha256) for sha256 in sorted(contents_of(lake, gone)))
+def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
+    return sum(store.remove(sha256) for sha256 in sorted(_contents_of(lake, gone)))
 
 
-def _delete_partial_downloads(lake: Lake, store: Store, gone: Gone) -> int:
+def _delete_partial_downloads(lake: Lake, store: Store, gone: _Gone) -> int:
     asked = [
         (row["track_id"], row[url])
         for table, url in ((TRACKS, "file_url"), (FETCHES, "url"))

@@ -68,11 +68,16 @@ def test_kernels_count_as_compiled_when_each_has_a_file_that_is_not_older(tmp_pa
     version = f"py{sys.version_info.major}{sys.version_info.minor}"
     assert not kernels_are_compiled()
     (tmp_path / "features_0").mkdir()
+    lines = []
+    require_a_place_for_kernels(lines.append)
+    assert lines == [compilation.COMPILING]
     for module in compilation._KERNELS:
         assert not kernels_are_compiled()
         index = tmp_path / "features_0" / f"{module}.function-1.{version}.nbi"
         index.touch()
     assert kernels_are_compiled()
+    require_a_place_for_kernels(lines.append)
+    assert lines == [compilation.COMPILING], "nothing is compiled now"
     os.utime(index, (1, 1))
     assert not kernels_are_compiled()
 
