@@ -19,6 +19,7 @@ from genre_assets.visible import in_one_line, visible
 
 MOST_ROWS_SHOWN = 1000
 NARROWEST_COLUMN = 12
+"""Characters that are left of a long text in a table before there is none."""
 _DIGITS = 6
 
 Rows = Iterable[Sequence[object]]
@@ -36,7 +37,7 @@ def print_rows(columns: Sequence[str], rows: Rows) -> None:
     shown = [row for _, row in zip(range(MOST_ROWS_SHOWN), remaining, strict=False)]
     if not shown:
         say(f"No rows. Columns: {', '.join(columns)}.")
-    elif len(columns) * NARROWEST_COLUMN > console.width:
+    elif _narrowest(columns, shown) > console.width:
         for row in shown:
             for name, value in zip(columns, row, strict=True):
                 say(f"{in_one_line(name)}: {readable(value)}")
@@ -113,6 +114,14 @@ def _rounded(value: float) -> str:
     if not -5 < magnitude < 15:
         return f"{value:.{_DIGITS}g}"
     return str(round(value, max(1, _DIGITS - 1 - magnitude)))
+
+
+def _narrowest(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Characters that a table needs at least, with a bar and two spaces around each column."""
+    longest = [len(name) for name in columns]
+    for row in rows:
+        longest = [max(n, len(readable(value))) for n, value in zip(longest, row, strict=True)]
+    return 1 + sum(3 + min(NARROWEST_COLUMN, length) for length in longest)
 
 
 def _grid(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Grid:

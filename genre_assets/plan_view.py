@@ -166,9 +166,13 @@ def _number(count: int, one: str, many: str) -> str:
 
 def _summed(counts: list[dict[str, int]]) -> str:
     return ", ".join(
-        f"{number:,} {_WHY.get(reason, reason.replace('_', ' '))}"
+        f"{number:,} {_WHY.get(reason, _in_words(reason))}"
         for reason, number in _sums(counts).items()
     )
+
+
+def _in_words(reason: str) -> str:
+    return reason.replace("_", " ").replace(" lately", " when last tried")
 
 
 def _sums(counts: list[dict[str, int]]) -> Counter[str]:

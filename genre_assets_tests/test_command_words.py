@@ -1,5 +1,7 @@
 """What ``genre-assets`` makes of what is typed, and its help."""
 
+import contextlib
+
 import pytest
 
 from genre_assets import cli
@@ -68,3 +70,24 @@ def test_without_a_command_it_shows_its_help(capsys):
 
 def test_every_command_of_the_help_is_there():
     assert set(cli._COMMANDS) == set(COMMANDS)
+
+
+def test_the_time_of_a_run_counts_from_the_synthesis_of_the_demo(tmp_path, monkeypatch, capsys):
+    clock = [1000.0]
+
+    @contextlib.contextmanager
+    def slow_site(*_):
+        clock[0] += 120
+        yield "http://127.0.0.1:9"
+
+    def slow_pipeline(*_, **__):
+        clock[0] += 5
+        return 0
+
+    monkeypatch.setenv("GENRE_ASSETS_DATA", str(tmp_path))
+    monkeypatch.setenv("GENRE_ASSETS_FMA_SITE", "http://127.0.0.1:9")
+    monkeypatch.setattr(cli.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(cli, "_demo_site", slow_site)
+    monkeypatch.setattr("genre_assets.pipeline.run_pipeline", slow_pipeline)
+    assert cli.main(["run", "--source", "demo"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "Done in 2 min 5 s."
