@@ -348,16 +348,16 @@ def _delete_abandoned_files(lake: Lake) -> None:
                         path.unlink()
 
 
+def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
+    """Delete the audio of gone tracks; broken files that other tracks have, too, are theirs."""
+    return sum(store.remove(sha256) for sha256 in sorted(_contents_of(lake, gone)))
+
+
 def _contents_of(lake: Lake, gone: _Gone) -> set[str]:
-    """The contents of gone tracks; broken files that other tracks have, too, are theirs."""
     own, of_others = set(), set()
     for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
         (own if row["track_id"] in gone.tracks else of_others).add(row["sha256"])
     return {*gone.contents, *(own - of_others - {None})}
-
-
-def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
-    return sum(store.remove(sha256) for sha256 in sorted(_contents_of(lake, gone)))
 
 
 def _delete_partial_downloads(lake: Lake, store: Store, gone: _Gone) -> int:
