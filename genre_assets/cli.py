@@ -137,7 +137,7 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
         serving = _demo_site(settings, settings.data / "demo_corpus", options.port)
     with serving as site:
         base = site if isinstance(site, str) else site.base
-        say(f"The demo's site is at {base}; let GENRE_ASSETS_FMA_SITE name it.")
+        say(f"The demo's site is at {base}: set GENRE_ASSETS_FMA_SITE to it in another shell.")
         command = options.words[1:] if options.words[:1] == ["--"] else options.words
         if command:
             return _run_beside(base, command)
@@ -220,7 +220,9 @@ def _attribution(options: argparse.Namespace) -> int:
     from genre_assets.sources.attribution import write_attribution
 
     if options.file.suffix != ".csv" or not options.file.absolute().parent.is_dir():
-        raise UserError(f"{options.file} cannot be written: name a .csv file in a folder there is.")
+        raise UserError(
+            f"{options.file} cannot be written: name a .csv file in a folder that exists."
+        )
     lake = _existing_lake()
     held = lake.read(AUDIO, columns=["track_id", "status"])
     sound = [row["track_id"] for row in held.to_pylist() if row["status"] == "ok"]
