@@ -31,6 +31,7 @@ from genre_assets.lake.schemas import (
     PAGES,
     PREDICTIONS,
     REJECTED_ROWS,
+    REVOKED_TAKEDOWNS,
     SCORES,
     SIGHTINGS,
     SPECTROGRAM_FAILURES,
@@ -357,7 +358,7 @@ asset_checks = [
     ),
     checks_of(
         metadata.labels,
-        *_sound(_every(LABELS, TAKEDOWNS)),
+        *_sound(_every(LABELS, TAKEDOWNS, REVOKED_TAKEDOWNS)),
         Check(
             "nothing_failed",
             "Nothing in the lake failed; otherwise what, how often and why, most frequent first.",

@@ -7,26 +7,28 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from genre_assets.command_line import command_line
 from genre_assets.errors import UserError
 from genre_assets.lake.access import sentence_for
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
-from genre_assets.progress import counted
+from genre_assets.progress import counted, duration
 from genre_assets.settings import Settings, read_settings
+from genre_assets.suggestions import unknown
+from genre_assets.terminal import complain, never_fail_to_print, say
 
-SOURCES = ("demo", "folder", "fma-dataset", "fma-site")
 DEFAULT_TASK = {
     "demo": "six_styles",
     "folder": "available",
     "fma-dataset": "available",
     "fma-site": "available",
 }
-SWEEP_MODES = ("auto", "full", "incremental")
 SETTING_OF_SOURCE = {
     "folder": "GENRE_ASSETS_FOLDER",
     "fma-dataset": "GENRE_ASSETS_FMA_DATASET",
@@ -45,134 +47,30 @@ def main(arguments: list[str] | None = None) -> int:
         130 after Ctrl-C.
     """
     os.environ.setdefault("DAGSTER_DISABLE_TELEMETRY", "yes")
-    options = _parser().parse_args(arguments)
+    never_fail_to_print()
+    parser = command_line()
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return 2
     try:
-        return options.command(options)
+        return _COMMANDS[options.command](options)
     except UserError as error:
-        print(f"genre-assets: {error}", file=sys.stderr)
+        complain(f"genre-assets: {error}")
         return 2
     except BrokenPipeError:
         # Whoever read the answer, such as head, has enough of it; Python flushes once more at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except KeyboardInterrupt:
-        print("genre-assets: interrupted; what was finished is kept.", file=sys.stderr)
+        complain("genre-assets: interrupted; what was finished is kept.")
         return 130
     except Exception as error:
         sentence = sentence_for(error, Path(os.environ.get("GENRE_ASSETS_DATA") or "data"))
         if sentence is None:
             raise
-        print(f"genre-assets: {sentence}", file=sys.stderr)
+        complain(f"genre-assets: {sentence}")
         return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="genre-assets", description="Music genre recognition as Dagster data assets."
-    )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-
-    run = commands.add_parser(
-        "run",
-        help="materialise the whole graph, from a source to an evaluated model",
-        description="Materialise the whole graph through Dagster: catalogue, downloads, audio, "
-        "tags, labels, features, models, scores and report. What did not change is not done "
-        "again.",
-    )
-    run.add_argument(
-        "--source",
-        choices=SOURCES,
-        help="demo: a site of synthetic music on this machine, made on the spot and scraped; "
-        "folder: GENRE_ASSETS_FOLDER; fma-dataset: GENRE_ASSETS_FMA_DATASET; fma-site: "
-        "GENRE_ASSETS_FMA_SITE (default: the one whose setting is there, or demo)",
-    )
-    run.add_argument(
-        "--sweep",
-        choices=SWEEP_MODES,
-        help="of a site: full reads every listing to its end and finds removals, incremental reads "
-        "what is new, auto does the first where none was made for a week (default: auto)",
-    )
-    run.add_argument(
-        "--task", metavar="NAME", help="task of data/reference/tasks.yaml to train and evaluate"
-    )
-    run.add_argument(
-        "--models", metavar="NAME,…", help="models to train, by name (default: all of them)"
-    )
-    run.set_defaults(command=_run)
-
-    demo = commands.add_parser(
-        "demo-site",
-        help="serve the demo's site on this machine, until Ctrl-C or while a command runs",
-        description="Serve a replica of the site on 127.0.0.1, with the synthetic corpus or with "
-        "rows of your own. With a command after --, run it with GENRE_ASSETS_FMA_SITE set, and "
-        "end when it ends.",
-    )
-    demo.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: 8765)")
-    demo.add_argument(
-        "--rows", metavar="FILE", type=Path, help="serve the listing rows of a JSON file instead"
-    )
-    demo.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
-    demo.set_defaults(command=_serve_demo_site)
-
-    plan = commands.add_parser(
-        "plan",
-        help="say what a run would do, why and how long it takes, without doing it",
-        description="Say what a run would do with the lake as it stands, for each asset and shard: "
-        "what is new or changed, what another version of the code made, what failed and is worth "
-        "another try, and how long that takes by the rates of earlier runs. Nothing is run, asked "
-        "for or written.",
-    )
-    plan.add_argument(
-        "--asset", metavar="NAME", help="tell of this one only, and of all its partitions"
-    )
-    plan.add_argument("--json", action="store_true", help="for programs")
-    plan.set_defaults(command=_plan)
-
-    retry = commands.add_parser(
-        "retry",
-        help="let the next run try again what failed",
-        description="Mark failures so that the next run tries them again: all of them, or those "
-        "that the options name. Without this a file that failed is tried again when it or the "
-        "version of the code changes.",
-    )
-    retry.add_argument("--status", metavar="KIND", help="kind of failure, such as undecodable")
-    retry.add_argument("--track", metavar="ID", help="a track_id such as fma_site:1234")
-    retry.add_argument(
-        "--table",
-        choices=("fetches", "audio", "id3_tags", "feature_failures", "spectrogram_failures"),
-        help="where it failed (default: everywhere)",
-    )
-    retry.set_defaults(command=_retry)
-
-    takedown = commands.add_parser(
-        "take-down",
-        help="remove a track or an artist with everything derived from it, for good",
-        description="Record a take-down and carry it out: the audio that was downloaded goes, and "
-        "every row, feature, model and report that came of it. No refresh brings it back.",
-    )
-    takedown.add_argument("kind", choices=("track", "artist"))
-    takedown.add_argument("subject", help="a track_id such as fma_site:1234, or an artist's name")
-    takedown.add_argument("--reason", required=True, help="who asked for it and why; is kept")
-    takedown.set_defaults(command=_take_down)
-
-    credits_ = commands.add_parser(
-        "attribution",
-        help="write title, artist, page and licence of every track whose audio is held to a CSV "
-        "file",
-    )
-    credits_.add_argument("file", type=Path, help="such as credits.csv")
-    credits_.set_defaults(command=_attribution)
-
-    query = commands.add_parser("query", help="ask the lake a question in SQL and print the answer")
-    query.add_argument("sql", help="such as: SELECT * FROM scores")
-    query.set_defaults(command=_query)
-    return parser
-
-
-def _port(text: str) -> int:
-    if not text.isdigit() or int(text) > 65_535:
-        raise argparse.ArgumentTypeError(f"{text!r} is no port: use 0 to 65535")
-    return int(text)
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -183,7 +81,8 @@ def _run(options: argparse.Namespace) -> int:
     models = _models(options.models)
     if options.sweep and source not in ("demo", "fma-site"):
         raise UserError(f"--sweep is for a site, and the source is {source}: leave it out.")
-    print(f"Source {source}, task {task}, lake {settings.data}", flush=True)
+    started = time.monotonic()
+    say(f"Source {source}, task {task}, lake {settings.data}")
     with contextlib.ExitStack() as stack:
         if source == "demo":
             _refuse_real_music(settings.data)
@@ -192,7 +91,9 @@ def _run(options: argparse.Namespace) -> int:
         warnings.simplefilter("ignore")
         from genre_assets.pipeline import run_pipeline
 
-        return run_pipeline(settings, source, task, models, options.sweep or "auto")
+        status = run_pipeline(settings, source, task, models, options.sweep or "auto")
+    say(f"Done in {duration(time.monotonic() - started)}.")
+    return status
 
 
 @contextlib.contextmanager
@@ -205,7 +106,7 @@ def _demo_site(settings: Settings, corpus: Path, port: int = 0) -> Iterator[str]
 
     # The port first: a corpus takes a minute, and a port that is taken is known at once.
     with ReplicaSite(SiteContent(()), port=port) as site:
-        write_corpus(corpus, workers=settings.workers, log=_say)
+        write_corpus(corpus, workers=settings.workers, log=say)
         site.content = content_from_corpus(corpus)
         yield site.base
 
@@ -228,10 +129,6 @@ def _refuse_real_music(data: Path) -> None:
         )
 
 
-def _say(line: str) -> None:
-    print(line, flush=True)
-
-
 def _serve_demo_site(options: argparse.Namespace) -> int:
     from genre_assets.demo.site.content import content_from_rows
     from genre_assets.demo.site.server import ReplicaSite
@@ -243,7 +140,7 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
         serving = _demo_site(settings, settings.data / "demo_corpus", options.port)
     with serving as site:
         base = site if isinstance(site, str) else site.base
-        _say(f"The demo's site is at {base}; let GENRE_ASSETS_FMA_SITE name it.")
+        say(f"The demo's site is at {base}: set GENRE_ASSETS_FMA_SITE to it in another shell.")
         command = options.words[1:] if options.words[:1] == ["--"] else options.words
         if command:
             return _run_beside(base, command)
@@ -271,7 +168,7 @@ def _plan(options: argparse.Namespace) -> int:
     settings, lake = read_settings(), _existing_lake(read_only=True)
     plan = plan_of(lake, settings.fma_site, settings.excluded_licences, options.asset)
     if options.json:
-        _say(as_json(plan))
+        say(as_json(plan))
     else:
         print_plan(plan, in_full=options.asset is not None)
     return 0
@@ -280,20 +177,45 @@ def _plan(options: argparse.Namespace) -> int:
 def _retry(options: argparse.Namespace) -> int:
     from genre_assets.quarantine import ask_again
 
-    _say(str(ask_again(_existing_lake(), options.table, options.status, options.track)))
+    say(str(ask_again(_existing_lake(), options.table, options.status, options.track)))
     return 0
 
 
 def _take_down(options: argparse.Namespace) -> int:
     from genre_assets.lake.store import Store
-    from genre_assets.takedowns.request import take_down
+    from genre_assets.takedowns.preview import preview
+    from genre_assets.takedowns.request import refuse_unknown, take_down
+    from genre_assets.takedowns.revocation import revoke
 
-    lake = _existing_lake()
-    done = take_down(
-        lake, Store(lake.root), options.kind, options.subject, options.reason, datetime.now(UTC)
-    )
-    _say(str(done))
+    lake, now = _existing_lake(), datetime.now(UTC)
+    kind, subject, store = options.kind, options.subject, Store(lake.root)
+    if options.undo:
+        say(str(revoke(lake, kind, subject, options.reason, now, say)))
+        return 0
+    refuse_unknown(lake, kind, subject, options.in_advance)
+    found = preview(lake, store, kind, subject)
+    if options.dry_run:
+        say(f"{found}\nThis was a dry run: nothing was removed.")
+        return 0
+    if not (options.reason or "").strip():
+        raise UserError("Say who asked for it and why, with --reason: it is recorded.")
+    if found.tracks and not options.yes and not _is_confirmed(str(found)):
+        say("Nothing was removed.")
+        return 1
+    say(str(take_down(lake, store, kind, subject, options.reason, now, say, options.in_advance)))
     return 0
+
+
+def _is_confirmed(what: str) -> bool:
+    if not sys.stdin.isatty():
+        raise UserError(
+            "Nothing was removed, because there is no terminal to ask for confirmation at: add "
+            "--yes to remove without being asked, or --dry-run to see what would go."
+        )
+    say(what)
+    with contextlib.suppress(EOFError):
+        return input("Type yes to remove it: ").strip().casefold() == "yes"
+    return False
 
 
 def _attribution(options: argparse.Namespace) -> int:
@@ -301,29 +223,35 @@ def _attribution(options: argparse.Namespace) -> int:
     from genre_assets.sources.attribution import write_attribution
 
     if options.file.suffix != ".csv" or not options.file.absolute().parent.is_dir():
-        raise UserError(f"{options.file} cannot be written: name a .csv file in a folder there is.")
+        raise UserError(
+            f"{options.file} cannot be written: name a .csv file in a folder that exists."
+        )
     lake = _existing_lake(read_only=True)
     held = lake.read(AUDIO, columns=["track_id", "status"])
     sound = [row["track_id"] for row in held.to_pylist() if row["status"] == "ok"]
     write_attribution(lake.read(TRACKS), sound, options.file)
-    _say(f"{counted(len(sound), 'track')} credited in {options.file}")
+    say(f"{counted(len(sound), 'track')} credited in {options.file}")
     return 0
 
 
 def _query(options: argparse.Namespace) -> int:
     import duckdb
 
-    from genre_assets.answers import MOST_ROWS_SHOWN, print_rows
+    from genre_assets.answers import print_csv, print_json, print_rows
     from genre_assets.lake.views import connect, why_refused
 
+    show = print_csv if options.csv else print_json if options.json else print_rows
     with connect(_existing_lake(read_only=True), options.sql) as connection:
         try:
             answer = connection.execute(options.sql)
+            if answer is None:
+                raise UserError('The query is empty: ask one such as "SHOW TABLES".')
             columns = [column[0] for column in answer.description or ()]
-            if columns:
-                print_rows(columns, answer.fetchmany(MOST_ROWS_SHOWN + 1))
+            show(columns, iter(answer.fetchone, None))
         except duckdb.Error as error:
             raise UserError(why_refused(error)) from error
+        except (ValueError, OverflowError) as error:
+            raise UserError(f"The query cannot be answered: {error}") from error
     return 0
 
 
@@ -377,5 +305,16 @@ def _models(names: str | None) -> list[str] | None:
 
 def _known(kind: str, name: str, names: list[str]) -> str:
     if name not in names:
-        raise UserError(f"There is no {kind} {name!r}: use one of {', '.join(names)}.")
+        raise unknown(kind, name, names)
     return name
+
+
+_COMMANDS = {
+    "run": _run,
+    "demo-site": _serve_demo_site,
+    "plan": _plan,
+    "retry": _retry,
+    "take-down": _take_down,
+    "attribution": _attribution,
+    "query": _query,
+}

@@ -21,7 +21,6 @@ import pyarrow.compute as pc
 from genre_assets.audio import probe
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.due import Need, is_due, with_journal
-from genre_assets.errors import UserError
 from genre_assets.features import clips
 from genre_assets.features.extraction import Extractor
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
@@ -32,14 +31,13 @@ from genre_assets.lake.schemas import (
     ID3_TAGS,
     SPECTROGRAMS,
     SUMMARY_FEATURES,
-    TASK_MEMBERS,
     TRACKS,
     Table,
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
+from genre_assets.model_states import model_states
 from genre_assets.models.registry import MODELS
-from genre_assets.models.tasks import FEATURE_TABLES, load_tasks
 from genre_assets.rates import seconds_an_item
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import SOURCE, Choice, Policy, stored_paths
@@ -47,6 +45,7 @@ from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access
 from genre_assets.sources.shards import SHARDS
+from genre_assets.suggestions import unknown
 from genre_assets.tags import reading
 from genre_assets.takedowns.record import TakenDown, taken_down
 
@@ -95,7 +94,6 @@ _FAILURE_COLUMNS = ["track_id", "sha256", "extractor_version", "status"]
 _NOT_WORTH_TELLING = frozenset({"stored", "gone"})
 _SAME_FILE = pa.array([Need.NOTHING, Need.VERSION, Need.ASKED, Need.FAILED], pa.string())
 """Needs of a file that is the one of its row: its content is known."""
-_COLUMNS_AT_A_TIME = 64
 _TRIES = 5
 
 Result = TypeVar("Result")
@@ -172,7 +170,7 @@ def plan_of(
         UserError: If there is no such asset.
     """
     if asset is not None and asset not in ASSETS:
-        raise UserError(f"No plan is made for an asset {asset!r}: use one of {', '.join(ASSETS)}.")
+        raise unknown("asset to plan", asset, ASSETS)
     shards = _Shards(lake, site, excluded_licences)
     present = [shard for shard in SHARDS if lake.path(TRACKS, shard)]
     work = [part for shard in present for part in _undisturbed(lambda s=shard: shards.work(s))]
@@ -365,62 +363,18 @@ def _quarantined(rows: pa.Table, sound: Iterable[str]) -> dict[str, int]:
 
 def _model_work(lake: Lake, may_change: bool) -> list[Work]:
     """What is to be trained: models of tasks that were trained before, or of new ones all."""
-    read = {task: lake.read(TASK_MEMBERS, [task]) for task in load_tasks()}
-    members = {task: rows for task, rows in read.items() if rows.num_rows}
-    if not members:
-        return []
-    from genre_assets.models.storage import ModelError, model_needs, read_facts, stored_models
-
-    stored = {
-        task: [folder for folder in stored_models(lake, task) if folder.name in MODELS]
-        for task in members
-    }
-    current = _fingerprints(lake, {task: members[task] for task in members if stored[task]})
     work = []
-    for task, folders in stored.items():
-        if not folders:
-            work += [Work(f"models/{name}", task, {str(Need.NEW): 1}) for name in MODELS]
-        for folder in folders:
-            seconds = None
-            try:
-                facts = read_facts(folder)
-                need, seconds = model_needs(folder.name, facts, current[task]), facts.get("seconds")
-            except ModelError:
-                need = Need.FAILED
-            due = {} if need == Need.NOTHING else {str(need): 1}
-            more = int(may_change and not due)
-            work.append(
-                Work(
-                    f"models/{folder.name}",
-                    task,
-                    due,
-                    more,
-                    seconds=None if seconds is None else seconds * len(due),
-                    at_most_more_seconds=None if seconds is None else seconds * more,
-                )
+    for state in model_states(lake):
+        due = {} if state.need == Need.NOTHING else {str(state.need): 1}
+        more = int(may_change and not due)
+        work.append(
+            Work(
+                f"models/{state.model}",
+                state.task,
+                due,
+                more,
+                seconds=None if state.seconds is None else state.seconds * len(due),
+                at_most_more_seconds=None if state.seconds is None else state.seconds * more,
             )
+        )
     return work
-
-
-def _fingerprints(lake: Lake, members: dict[str, pa.Table]) -> dict[str, str]:
-    """The fingerprint of each task, with few columns of the features in memory at a time."""
-    from genre_assets.models.dataset import Fingerprint
-
-    found = {}
-    for table in FEATURE_TABLES.values():
-        ours = {
-            task: rows
-            for task, rows in members.items()
-            if rows["feature_table"][0].as_py() == table.name
-        }
-        if not ours:
-            continue
-        track_ids = lake.read(table, columns=["track_id"])["track_id"]
-        marks = {task: Fingerprint(rows, track_ids) for task, rows in ours.items()}
-        names = table.schema.names
-        for start in range(0, len(names), _COLUMNS_AT_A_TIME):
-            columns = lake.read(table, columns=names[start : start + _COLUMNS_AT_A_TIME])
-            for mark in marks.values():
-                mark.add(columns)
-        found |= {task: mark.hexdigest() for task, mark in marks.items()}
-    return found

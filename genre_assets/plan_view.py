@@ -1,22 +1,40 @@
 """The plan of work, for the terminal and for programs."""
 
 import json
+from collections import Counter
 from dataclasses import asdict
 from itertools import groupby
+from textwrap import wrap
 
-from rich.console import Console
-from rich.table import Table as Grid
-
+from genre_assets.audio.status import Status
+from genre_assets.due import Need
+from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, SPECTROGRAMS, SUMMARY_FEATURES
 from genre_assets.plan import Plan, Work
 from genre_assets.progress import duration
+from genre_assets.terminal import PlainConsole, say
 
 _SHOWN = 5
 """Partitions of an asset that are shown unless the asset was asked for by name."""
 
+_WORK = {
+    FETCHES.name: ("file to download", "files to download"),
+    AUDIO.name: ("file to read", "files to read"),
+    ID3_TAGS.name: ("file to read the tags of", "files to read the tags of"),
+    SUMMARY_FEATURES.name: ("track to analyse", "tracks to analyse"),
+    SPECTROGRAMS.name: ("track to analyse", "tracks to analyse"),
+    "models": ("model to train", "models to train"),
+}
+_WHY = {
+    str(Need.LOST): "lost since",
+    str(Need.VERSION): "made by another version of the code",
+    str(Need.ASKED): "marked with retry",
+    str(Need.NO_FILE): "without audio here",
+    str(Status.MISSING): "without audio here",
+}
+
 NOT_COUNTED = (
-    "Not counted: labels, the members of tasks, predictions, scores and reports, which are made "
-    "whole from tables whenever they are asked for, and models of a task that has no members now, "
-    "which are all trained once it has."
+    "Not counted are labels, tasks, predictions, scores and reports, which every run makes anew in "
+    "moments, and the models of a task that has no tracks yet."
 )
 
 
@@ -27,21 +45,26 @@ def print_plan(plan: Plan, in_full: bool) -> None:
         plan: The plan.
         in_full: Whether all partitions are shown, or those of each asset that have most to do.
     """
-    # Reasons and names are strangers' text: a bracket in them is no markup.
-    console = Console(markup=False, emoji=False, highlight=False)
-    grid = Grid("asset", "partition", "due", "why", "more, at most", "left alone", "takes")
-    for column in grid.columns:
-        column.no_wrap = column.header in ("asset", "partition", "takes")
-        column.justify = "right" if column.header in ("due", "more, at most", "takes") else "left"
-    for asset, group in groupby(plan.work, key=lambda work: work.asset.partition("/")[0]):
-        _add_asset(grid, asset, list(group), in_full)
-    first, *others = _closing_lines(plan)
-    if plan.is_empty:
-        console.print(first, soft_wrap=True)
-    if grid.rows:
-        console.print(grid)
-    for line in others if plan.is_empty else [first, *others]:
-        console.print(line, soft_wrap=True)
+    console = PlainConsole()
+    assets = [(name, list(of)) for name, of in groupby(plan.work, key=_asset)]
+    todo = [row for asset, works in assets for row in _rows_of_work(asset, works, in_full)]
+    left = [row for asset, works in assets for row in _rows_left(asset, works, in_full)]
+    paragraphs = [_opening_lines(plan), []]
+    paragraphs[1] = _beside_their_names(todo, console.width)
+    if left:
+        paragraphs.append(
+            [
+                "Not worked on:",
+                *_beside_their_names(left, console.width),
+                "What failed is tried again once the file changes, or after genre-assets retry.",
+            ]
+        )
+    paragraphs.append(_closing_lines(plan))
+    for number, lines in enumerate(filter(None, paragraphs)):
+        if number:
+            say("")
+        for line in lines:
+            console.paragraph(line)
 
 
 def as_json(plan: Plan) -> str:
@@ -53,76 +76,154 @@ def as_json(plan: Plan) -> str:
     return json.dumps(said, indent=2)
 
 
-def _add_asset(grid: Grid, asset: str, works: list[Work], in_full: bool) -> None:
-    told = [work for work in works if not work.is_idle or work.left]
-    told.sort(key=lambda work: (-work.items, -work.at_most_more))
+def _asset(work: Work) -> str:
+    return work.asset.partition("/")[0]
+
+
+def _beside_their_names(rows: list[tuple[str, str]], width: int) -> list[str]:
+    """Names on the left and texts on the right, wrapped there."""
+    column = max((len(name) for name, _ in rows), default=0) + 2
+    lines = []
+    for name, text in rows:
+        first, *others = wrap(text, max(width - column, 20))
+        lines.append(f"{name:<{column}}{first}")
+        lines += [" " * column + other for other in others]
+    return lines
+
+
+def _rows_of_work(asset: str, works: list[Work], in_full: bool) -> list[tuple[str, str]]:
+    busy = [work for work in works if not work.is_idle]
+    if not busy:
+        return []
+    if asset == "models" and not in_full:
+        parts = _parts(_by_task(busy), in_full)
+    else:
+        parts = _parts(busy, in_full)
+    return [
+        (asset, _sentence(asset, busy)),
+        *((f"  {name}", _work_in(of_part)) for name, of_part in parts),
+    ]
+
+
+def _rows_left(asset: str, works: list[Work], in_full: bool) -> list[tuple[str, str]]:
+    left = [work for work in works if work.left]
+    if not left:
+        return []
+    rows = [(asset, _summed([work.left for work in left]))]
+    if in_full and len(left) > 1:
+        rows += [(f"  {name}", _summed([w.left for w in of])) for name, of in _parts(left, True)]
+    return rows
+
+
+def _parts(works: list[Work], in_full: bool) -> list[tuple[str, list[Work]]]:
+    """The partitions that have most to do, by name, and all others together."""
+    by_size = sorted(works, key=lambda work: (-work.items, -work.at_most_more))
     # A line for all others would not save one where there is only one more.
-    shown = told if in_full or len(told) <= _SHOWN + 1 else told[:_SHOWN]
-    for work in sorted(shown, key=works.index):
-        _add_row(grid, work.asset, work.partition, [work])
-    if rest := [work for work in told if work not in shown]:
-        _add_row(grid, asset, f"{len(rest)} others", rest)
-    if len(told) > 1:
-        _add_row(grid, asset, "all", told)
-    if told:
-        grid.add_section()
+    shown = by_size if in_full or len(by_size) <= _SHOWN + 1 else by_size[:_SHOWN]
+    parts = [(_name(work), [work]) for work in sorted(shown, key=works.index)]
+    if rest := [work for work in works if work not in shown]:
+        parts.append((f"{len(rest)} others", rest))
+    return parts
 
 
-def _add_row(grid: Grid, asset: str, partition: str, works: list[Work]) -> None:
+def _by_task(works: list[Work]) -> list[Work]:
+    """The models of a task as one."""
+    tasks = dict.fromkeys(work.partition for work in works)
+    return [
+        Work("models", task, dict(_sums([w.due for w in of])), sum(w.at_most_more for w in of))
+        for task in tasks
+        if (of := [work for work in works if work.partition == task])
+    ]
+
+
+def _name(work: Work) -> str:
+    model = work.asset.partition("/")[2]
+    return f"{model}, {work.partition}" if model else work.partition
+
+
+def _sentence(asset: str, works: list[Work]) -> str:
+    """Such as ``12 files to download (10 new, 2 failed before), about 3 min 10 s``."""
     due, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
-    grid.add_row(
-        asset,
-        partition,
-        f"{due:,}" if due else "",
-        _summed([work.due for work in works]),
-        f"{more:,}" if more else "",
-        _summed([work.left for work in works]),
-        _takes(works),
-    )
+    one, many = _WORK.get(asset, ("item", "items"))
+    if not due:
+        said = f"up to {_number(more, one, many)} once the steps above are done"
+    else:
+        said = f"{_number(due, one, many)} ({_summed([work.due for work in works])})"
+        if more:
+            said += f", and up to {more:,} more once the steps above are done"
+    return f"{said}, {_takes(works)}"
+
+
+def _work_in(works: list[Work]) -> str:
+    due, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
+    said = [_summed([work.due for work in works])] if due else []
+    return ", ".join([*said, *([f"up to {more:,}{' more' if due else ''}"] if more else [])])
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
 
 
 def _summed(counts: list[dict[str, int]]) -> str:
-    sums: dict[str, int] = {}
-    for count in counts:
-        for reason, number in count.items():
-            sums[reason] = sums.get(reason, 0) + number
-    return "\n".join(f"{number:,} {reason.replace('_', ' ')}" for reason, number in sums.items())
+    return ", ".join(
+        f"{number:,} {_WHY.get(reason, _in_words(reason))}"
+        for reason, number in _sums(counts).items()
+    )
+
+
+def _in_words(reason: str) -> str:
+    return reason.replace("_", " ").replace(" lately", " when last tried")
+
+
+def _sums(counts: list[dict[str, int]]) -> Counter[str]:
+    return sum(map(Counter, counts), Counter())
 
 
 def _takes(works: list[Work]) -> str:
-    if all(work.is_idle for work in works):
-        return ""
     if any(work.seconds is None and work.items for work in works):
-        return "no rate yet"
+        return "time not known yet"
     known = sum(work.seconds or 0.0 for work in works)
     more = sum(work.at_most_more_seconds or 0.0 for work in works)
     if known and more >= 1:
-        return f"{_words(known)}, up to {_words(known + more)}"
-    return _words(known + more) if known or more else "no rate yet"
+        return f"{_about(known)}, or up to {_words(known + more)}"
+    if known:
+        return _about(known)
+    return f"up to {_words(more)}" if more else "time not known yet"
+
+
+def _about(seconds: float) -> str:
+    return f"about {duration(seconds)}" if seconds >= 1 else "under 1 s"
 
 
 def _words(seconds: float) -> str:
-    return duration(seconds) if seconds >= 1 else "under 1 s"
+    return duration(seconds) if seconds >= 1 else "1 s"
+
+
+def _opening_lines(plan: Plan) -> list[str]:
+    if not plan.listed_at:
+        return ["The lake holds no tracks yet: genre-assets run brings them."]
+    if plan.is_empty:
+        return ["Nothing to do: everything that the sources listed last is up to date."]
+    known = sum(work.seconds or 0.0 for work in plan.work)
+    total = (
+        _about(known)
+        if all(w.seconds is not None for w in plan.work if w.items)
+        else (f"more than {_words(known)}")
+    )
+    speed = f", in {total} at the speed of earlier runs" if known else ""
+    return [f"The next run would do this{speed}:"]
 
 
 def _closing_lines(plan: Plan) -> list[str]:
-    known = sum(work.seconds or 0.0 for work in plan.work)
-    unmeasured = sorted(
-        {work.asset for work in plan.work if not work.is_idle and work.seconds is None}
-    )
-    if not plan.listed_at:
-        lines = ["The lake holds no tracks yet: genre-assets run brings them."]
-    elif plan.is_empty:
-        lines = ["Nothing is due: all that the sources listed last is up to date."]
-    else:
-        lines = (
-            [f"What is due takes {_words(known)} by the rates of earlier runs."] if known else []
-        )
+    unmeasured = {
+        _asset(work): None for work in plan.work if not work.is_idle and work.seconds is None
+    }
+    lines = []
     if unmeasured:
-        lines.append(f"How long it takes was never measured of {', '.join(unmeasured)}.")
+        lines.append(f"No earlier run has measured how long this takes: {', '.join(unmeasured)}.")
     lines += [
-        f"{source} was last asked what it lists on {moment:%Y-%m-%d %H:%M} UTC; what is new since "
-        "is known once it is asked again."
+        f"The source {source} was last read on {moment:%Y-%m-%d %H:%M} UTC; what is new there "
+        "since then shows once a run reads it again."
         for source, moment in sorted(plan.listed_at.items())
     ]
     return [*lines, NOT_COUNTED] if plan.listed_at else lines

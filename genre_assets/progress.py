@@ -1,7 +1,9 @@
 """Progress of long work in words: counts, failures, rate and time left."""
 
+import contextlib
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _ENOUGH_TO_TELL = 5
 """Done before a time left is told: the first ones pay for the start of the workers."""
@@ -47,9 +49,29 @@ class Progress:
             self._said = now
             self._log(self.line())
 
+    @contextlib.contextmanager
+    def kept_alive(self, every_s: float = 30.0) -> Iterator[None]:
+        """Say it again while nothing gets done, so that nobody takes slow work for a dead run."""
+        ended = threading.Event()
+
+        def say_again() -> None:
+            while not ended.wait(every_s):
+                if time.monotonic() - self._said >= every_s:
+                    self._log(self.line())
+
+        thread = threading.Thread(target=say_again, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()
+
     def line(self) -> str:
         """The state in one line."""
         seconds = max(time.monotonic() - self._started, 1e-9)
+        if not self.done:
+            return f"0 of {self._total} {self._noun}, {duration(seconds)} so far"
         rate = self.done / seconds
         left = (self._total - self.done) / rate if rate else float("inf")
         failed = f", {self.failed} failed" if self.failed else ""
@@ -67,4 +89,6 @@ def duration(seconds: float) -> str:
     hours, minutes = divmod(minutes, 60)
     if hours:
         return f"{hours} h {minutes} min"
-    return f"{minutes} min {seconds} s" if minutes else f"{seconds} s"
+    if minutes:
+        return f"{minutes} min {seconds} s" if seconds else f"{minutes} min"
+    return f"{seconds} s"

@@ -33,6 +33,7 @@ from genre_assets.lake.views import refresh_views
 from genre_assets.progress import counted
 from genre_assets.sources.fma_site.downloads import ASKED_AGAIN
 from genre_assets.sources.fma_site.transfer import TRANSIENT
+from genre_assets.suggestions import did_you_mean, unknown
 from genre_assets.tags.reading import NOTHING_TO_READ
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
@@ -55,6 +56,16 @@ _MADE_WITH = {
     SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
 }
 """Tables that are written with the one that their asset is named as, under its lock."""
+_OF_DOWNLOADS = (
+    "removed",
+    "forbidden",
+    "unexpected_answer",
+    "no_length",
+    "too_large",
+    "foreign_redirect",
+    *sorted(TRANSIENT),
+)
+"""Kinds of failure of a download beside those of a file."""
 _NAMED = 5
 """Shards that are named; of more their number is."""
 RUN_ID = "genre-assets retry"
@@ -71,12 +82,14 @@ class Asked:
         waiting: Failures that match, that were asked for before and not tried since.
         anyway: Failures that match and that every run tries again, asked or not.
         kinds: All that failed and could be asked for, by kind.
+        table: The one table that was looked at; None for all of them.
     """
 
     marked: dict[str, dict[str, int]] = field(default_factory=dict)
     waiting: int = 0
     anyway: int = 0
     kinds: Counter[str] = field(default_factory=Counter)
+    table: str | None = None
 
     def __str__(self) -> str:
         """What was done, and what to do next."""
@@ -90,19 +103,24 @@ class Asked:
             )
         if self.waiting:
             what = counted(self.waiting, "failure")
-            lines.append(f"{what} asked for before, and not tried since.")
+            lines.append(f"{what} marked before, and not tried since.")
         if self.marked or self.waiting:
             lines.append(
-                "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's "
-                "daemon runs, it does within a minute."
+                "genre-assets plan shows what is marked and genre-assets run tries it; while "
+                "make dev runs, it is tried within a minute."
             )
-        else:
+        elif self.kinds:
             kinds = ", ".join(f"{kind} ({n:,})" for kind, n in self.kinds.most_common())
-            there = f"in quarantine are {kinds}" if kinds else "nothing more is in quarantine"
-            lines.append(f"Nothing was marked: {there}.")
+            lines.append(f"Nothing was marked, because nothing matches. What failed is {kinds}.")
+        else:
+            place = f" in {self.table}" if self.table else ""
+            lines.append(f"Nothing was marked: there is nothing to retry{place}.")
         if self.anyway:
-            what = counted(self.anyway, "more failure")
-            lines.append(f"{what} may be the machine's, not the file's: every run tries again.")
+            what = counted(self.anyway, "failure")
+            lines.append(
+                f"{what} may be due to the machine and not to the file: every run tries "
+                f"{'it' if self.anyway == 1 else 'them'} again by itself."
+            )
         return "\n".join(lines)
 
 
@@ -118,18 +136,21 @@ def ask_again(
         track_id: The track; None asks for all of them.
 
     Raises:
-        UserError: If there is no such table or track, or a run is at work on a shard.
+        UserError: If there is no such table, kind of failure or track, or a run is at work on a
+            shard.
     """
     if table is not None and table not in TABLES:
         raise UserError(f"{table!r} holds no failures: use one of {', '.join(TABLES)}.")
+    if status is not None:
+        _refuse_unknown_kind(lake, status)
     listed = lake.read(TRACKS, columns=["track_id", "gone_at", "file_url"])
-    if track_id is not None and track_id not in listed["track_id"].to_pylist():
-        raise UserError(
-            f"No source ever listed a track of the id {track_id!r}: look it up in the view tracks."
-        )
+    ids = listed["track_id"].to_pylist()
+    if track_id is not None and track_id not in ids:
+        hint = did_you_mean(track_id, ids) or 'Look it up: genre-assets query "FROM tracks".'
+        raise UserError(f"No source ever listed a track of the id {track_id!r}. {hint}")
     there = listed.filter(pc.is_null(listed["gone_at"])).to_pylist()
     url_of = {row["track_id"]: row["file_url"] for row in there}
-    request = _Request(lake, status, track_id, url_of, Asked())
+    request = _Request(lake, status, track_id, url_of, Asked(table=table))
     try:
         for name in [table] if table else TABLES:
             for shard in lake.partitions(TABLES[name]):
@@ -140,6 +161,20 @@ def ask_again(
         if request.asked.marked or request.asked.waiting:
             _call(lake)
     return request.asked
+
+
+def _refuse_unknown_kind(lake: Lake, kind: str) -> None:
+    known = {
+        str(status): None for status in Status if status not in (Status.OK, Status.MISSING)
+    } | dict.fromkeys(_OF_DOWNLOADS)
+    # A download may also have failed in a way that this list does not have.
+    for table in TABLES.values():
+        column = "outcome" if table == FETCHES else "status"
+        found = pc.unique(lake.read(table, columns=[column])[column]).to_pylist()
+        known |= dict.fromkeys(name for name in found if name and name != Status.OK)
+    known |= {str(Status.MISSING): None}
+    if kind not in known:
+        raise unknown("kind of failure", kind, known)
 
 
 def asked_for(

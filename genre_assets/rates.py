@@ -4,6 +4,7 @@ A rate is that of the last thousand items or so: the few of a small run, which p
 the workers, hardly change it, and another machine is soon believed.
 """
 
+from collections import Counter
 from datetime import UTC, datetime
 
 from genre_assets.lake.schemas import RATES
@@ -11,6 +12,13 @@ from genre_assets.lake.tables import Lake
 
 REMEMBERED_ITEMS = 1_000
 """Items that all earlier measurements count as, at most, beside a new one."""
+
+_WORKED_ON: Counter[str] = Counter()
+
+
+def worked_on() -> Counter[str]:
+    """Items that were worked on in this process so far, by asset."""
+    return Counter(_WORKED_ON)
 
 
 def record_rate(lake: Lake, asset: str, items: int, seconds: float) -> None:
@@ -24,6 +32,7 @@ def record_rate(lake: Lake, asset: str, items: int, seconds: float) -> None:
     """
     if not items:
         return
+    _WORKED_ON[asset] += items
     with lake.lock(RATES):
         rows = {row["asset"]: row for row in lake.read(RATES).to_pylist()}
         before = rows.get(asset, {"items": 0.0, "seconds": 0.0})

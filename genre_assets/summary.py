@@ -1,25 +1,23 @@
 """What a run of the main job did, summed up for the terminal."""
 
-import re
-import sys
+import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from rich.console import Console
 from rich.table import Table as Grid
 
-from genre_assets.lake.schemas import (
-    AUDIO,
-    FEATURE_FAILURES,
-    ID3_TAGS,
-    REJECTED_ROWS,
-    SCORES,
-    SPECTROGRAM_FAILURES,
-)
+from genre_assets.failed_tracks import failed_tracks, left_out
+from genre_assets.funnel import funnel, sentence, without_audio
+from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, SCORES, SUMMARY_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME
-from genre_assets.quality.failures import NO_FAILURE
+from genre_assets.progress import counted
+from genre_assets.rates import worked_on
+from genre_assets.terminal import PlainConsole, complain
+from genre_assets.visible import in_one_line
 
 COUNTED = ("rows_in", "dagster/row_count", "failed", "seconds")
 """The entries of a materialisation's metadata that are summed up over its partitions."""
@@ -33,35 +31,76 @@ class Outcome:
         failures: One sentence for each asset that failed.
         assets: For each asset that was materialised the sums of :data:`COUNTED`.
         started: When the run began, by the monotonic clock.
+        began: When the run began, by the calendar.
+        worked_before: Items that this process had worked on before the run, by asset.
     """
 
     failures: list[str] = field(default_factory=list)
     assets: dict[str, dict[str, float]] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+    worked_before: Counter[str] = field(default_factory=worked_on)
 
 
 def print_summary(lake: Lake, task: str, outcome: Outcome) -> None:
-    """Print what was materialised, which files failed, the scores, and where to look on.
+    """Print what was new, what failed, how many tracks got how far, the scores, and where to look.
 
-    Failures go to standard error, a line each that begins with ``FAILED``.
+    Steps that failed go to standard error, a line each that begins with ``FAILED``.
     """
-    # Paths and tags are strangers' text: a bracket in them is no markup.
-    console = Console(markup=False, emoji=False, highlight=False)
-    _print_assets(console, outcome)
-    _print_failed_files(console, lake)
+    console = PlainConsole()
+    new = new_things(lake, task, outcome)
+    if any(new.values()):
+        _print_assets(console, outcome)
+    _print_failed_tracks(console, lake)
+    _print_tracks(console, lake, task if "task_dataset" in outcome.assets else None)
     if "scores" in outcome.assets:
         _print_scores(console, lake, task)
-    for sentence in outcome.failures:
-        print(f"FAILED: {sentence}", file=sys.stderr, flush=True)
+    for text in outcome.failures:
+        complain(f"FAILED: {in_one_line(text)}")
+    console.paragraph(_news(new))
     if "evaluation_report" in outcome.assets:
         console.print(f"Report: {lake.root / 'reports' / task / 'index.html'}", soft_wrap=True)
     if (lake.root / FILE_NAME).exists():
         console.print(f"Views:  {lake.root / FILE_NAME}", soft_wrap=True)
-    console.print(f"Done in {time.monotonic() - outcome.started:.0f} s.")
 
 
-def _print_assets(console: Console, outcome: Outcome) -> None:
-    grid = Grid("asset", "rows in", "rows out", "failed", "seconds", title="Materialised")
+def new_things(lake: Lake, task: str, outcome: Outcome) -> dict[str, int]:
+    """How much of everything was new in a run, by what it is, such as ``file read``."""
+    done = worked_on()
+    done.subtract(outcome.worked_before)
+    listed = lake.read(TRACKS, columns=["first_seen_at"])["first_seen_at"].to_pylist()
+    return {
+        "track listed": sum(moment is not None and moment >= outcome.began for moment in listed),
+        "file downloaded": done[FETCHES.name],
+        "file read": done[AUDIO.name] or done[ID3_TAGS.name],
+        "track analysed": done[SUMMARY_FEATURES.name],
+        "model trained": _models_trained_since(lake, task, outcome.began),
+    }
+
+
+def _models_trained_since(lake: Lake, task: str, began: datetime) -> int:
+    trained = 0
+    for path in (lake.root / "models" / f"task={task}").glob("*/training.json"):
+        try:
+            moment = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["made_at"])
+            trained += moment >= began
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            continue
+    return trained
+
+
+def _news(new: dict[str, int]) -> str:
+    said = ", ".join(_participle(what, number) for what, number in new.items())
+    return f"New in this run: {said}." if any(new.values()) else f"Nothing new: {said}."
+
+
+def _participle(what: str, number: int) -> str:
+    noun, _, done = what.partition(" ")
+    return f"{counted(number, noun)} {done}"
+
+
+def _print_assets(console: PlainConsole, outcome: Outcome) -> None:
+    grid = Grid("step", "rows in", "rows out", "failed", "seconds", title="What was done")
     for column in grid.columns[1:]:
         column.justify = "right"
     for name, sums in outcome.assets.items():
@@ -77,39 +116,25 @@ def _print_assets(console: Console, outcome: Outcome) -> None:
         console.print(grid)
 
 
-def _print_failed_files(console: Console, lake: Lake) -> None:
-    """Say what failed, by table and kind, with one reason each."""
-    grid = Grid(
-        "table",
-        "failure",
-        "rows",
-        "for instance",
-        title="What failed, in the whole lake",
-    )
-    grid.columns[-1].overflow = "fold"
-    for table in (AUDIO, ID3_TAGS, FEATURE_FAILURES, SPECTROGRAM_FAILURES):
-        no_failure = NO_FAILURE[table.name] if table is ID3_TAGS else ("ok",)
-        rows = lake.read(table, columns=["status", "reason"]).to_pylist()
-        rows = [row for row in rows if row["status"] not in no_failure]
-        kinds = Counter(map(_kind, rows))
-        examples = {_kind(row): row for row in reversed(rows)}
-        for kind, count in kinds.most_common():
-            example = examples[kind]
-            grid.add_row(table.name, example["status"], f"{count:,}", example["reason"])
-    rejected = lake.read(REJECTED_ROWS).to_pylist()
-    for source, count in Counter(row["source"] for row in rejected).items():
-        first = next(row for row in rejected if row["source"] == source)
-        grid.add_row(
-            REJECTED_ROWS.name, source, f"{count:,}", f"{first['place']}: {first['reason']}"
-        )
-    if grid.rows:
-        console.print(grid)
+def _print_failed_tracks(console: PlainConsole, lake: Lake) -> None:
+    """Name the tracks that failed, and what the sources left out."""
+    kinds = failed_tracks(lake)
+    if kinds:
+        number = counted(sum(kind.count for kind in kinds), "track")
+        console.paragraph(f"In the whole lake {number} failed:")
+        for kind in kinds:
+            for line in kind.lines():
+                console.print(line, soft_wrap=True)
+    for line in left_out(lake):
+        console.paragraph(line)
 
 
-def _kind(row: dict) -> tuple[str, str]:
-    """What failed in the same way: missing files are told apart by why they are missing."""
-    reason = row["reason"] or ""
-    return row["status"], re.split(r"[:,.]", reason)[0] if row["status"] == "missing" else ""
+def _print_tracks(console: PlainConsole, lake: Lake, task: str | None) -> None:
+    """Say how many tracks got how far, and why not more."""
+    steps = funnel(lake, task)
+    console.paragraph(f"Tracks: {sentence(steps)}")
+    if line := without_audio(steps):
+        console.paragraph(line)
 
 
 def _print_scores(console: Console, lake: Lake, task: str) -> None:

@@ -651,13 +651,41 @@ def test_the_view_says_what_why_and_how_long(lake, refresh, capsys, monkeypatch)
     record_rate(lake, "audio", items=1, seconds=60.0)
     print_plan(plan_of(lake), in_full=False)
     said = capsys.readouterr().out
-    assert "5 new" in said and "5 min 0 s" in said
-    assert "never measured of id3_tags, summary_features." in said
-    assert "folder was last asked what it lists on 2026-11-20 03:17 UTC" in said
+    assert "5 files to read (5 new), about 5 min\n" in said
+    assert "No earlier run has measured how long this takes: id3_tags, summary_features." in said
+    assert "The source folder was last read on 2026-11-20 03:17 UTC" in said
     refresh.all()
     print_plan(plan_of(lake), in_full=False)
     said = capsys.readouterr().out
-    assert "Nothing is due" in said and "1 too short" in said
+    assert said.startswith("Nothing to do: everything that the sources listed last is up to date.")
+    assert "1 too short" in said
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+@pytest.mark.parametrize("done", [False, True])
+def test_the_view_fits_the_terminal_and_has_no_empty_columns(
+    lake, refresh, library, a_trained_task, capsys, monkeypatch, width, done
+):
+    a_trained_task()
+    for number in range(1, 9):
+        listed(lake, library, f"folder_{number:02d}")
+    if done:
+        for shard in lake.partitions(TRACKS):
+            Refresh(lake, str(shard)).all()
+    monkeypatch.setenv("COLUMNS", str(width))
+    print_plan(plan_of(lake), in_full=False)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= width
+    assert all(line == line.rstrip() for line in lines)
+    assert not any("│" in line for line in lines)
+    assert any("45 files to read (45 new)" in line for line in lines) != done
+
+
+def test_in_a_pipe_a_line_of_the_view_is_a_line(lake, refresh, capsys, monkeypatch):
+    monkeypatch.delenv("COLUMNS", raising=False)
+    print_plan(plan_of(lake), in_full=False)
+    said = capsys.readouterr().out
+    assert "up to 5 files to read the tags of once the steps above are done" in said
 
 
 def test_many_shards_are_summed_up_unless_an_asset_is_named(lake, library, capsys, monkeypatch):
@@ -694,7 +722,7 @@ def set_to_the_lake(lake, monkeypatch):
 def test_the_command_line_plans_retries_and_plans_again(refresh, capsys):
     refresh.all()
     assert cli.main(["plan"]) == 0
-    assert "Nothing is due" in capsys.readouterr().out
+    assert "Nothing to do" in capsys.readouterr().out
     assert cli.main(["retry", "--status", "too_short"]) == 0
     assert "1 failure in feature_failures marked" in capsys.readouterr().out
     assert cli.main(["plan", "--asset", "summary_features", "--json"]) == 0

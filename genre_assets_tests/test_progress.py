@@ -1,6 +1,7 @@
 import re
+import threading
 
-from genre_assets.progress import Progress
+from genre_assets.progress import Progress, duration
 
 
 def test_progress_says_counts_failures_rate_and_time_left():
@@ -32,3 +33,24 @@ def test_slow_work_is_told_by_the_seconds_that_each_takes(monkeypatch):
     lines = []
     Progress("clips analysed", 1, lines.append).count()
     assert lines == ["1 of 1 clips analysed, 20.0 s each"]
+
+
+def test_while_nothing_gets_done_it_is_said_that_the_work_goes_on():
+    said = threading.Event()
+    lines = []
+
+    def log(line):
+        lines.append(line)
+        said.set()
+
+    before = threading.active_count()
+    with Progress("clips analysed", 104, log).kept_alive(every_s=0.01):
+        assert said.wait(10)
+    assert re.fullmatch(r"0 of 104 clips analysed, [\d]+ s so far", lines[0])
+    assert threading.active_count() == before
+
+
+def test_durations_are_said_in_words():
+    assert [duration(s) for s in (1, 59.6, 125, 3600, float("inf"))] == [
+        "1 s", "1 min", "2 min 5 s", "1 h 0 min", "unknown time",
+    ]  # fmt: skip

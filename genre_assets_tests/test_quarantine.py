@@ -85,8 +85,8 @@ def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
     assert marked(lake, AUDIO, "probe_version") == ["b"]
     assert str(asked).splitlines() == [
         "1 failure in audio marked: the next run of audio for folder_00 tries again.",
-        "Now: genre-assets plan shows them, genre-assets run tries them; where the UI's "
-        "daemon runs, it does within a minute.",
+        "genre-assets plan shows what is marked and genre-assets run tries it; while make dev "
+        "runs, it is tried within a minute.",
     ]
 
 
@@ -95,7 +95,7 @@ def test_what_every_run_tries_again_is_counted_and_left(lake):
     asked = ask_again(lake)
     # Of a file that is not there, nothing was tried.
     assert (asked.marked, asked.anyway) == ({}, 1)
-    assert "1 more failure may be the machine's" in str(asked)
+    assert "1 failure may be due to the machine and not to the file: every run" in str(asked)
 
 
 def test_kind_track_and_table_narrow_what_is_asked_for(lake):
@@ -206,10 +206,15 @@ def test_a_track_or_table_that_is_not_there_is_one_clear_sentence(lake):
 
 
 def test_when_nothing_matches_it_says_what_there_is(lake):
-    assert str(ask_again(lake)) == "Nothing was marked: nothing more is in quarantine."
+    assert str(ask_again(lake)) == "Nothing was marked: there is nothing to retry."
+    assert (
+        str(ask_again(lake, "audio")) == "Nothing was marked: there is nothing to retry in audio."
+    )
     write(lake, AUDIO, audio("a", "silent"), audio("b", "silent"), audio("c", "truncated"))
     said = str(ask_again(lake, status="not_audio"))
-    assert said == "Nothing was marked: in quarantine are silent (2), truncated (1)."
+    assert said == (
+        "Nothing was marked, because nothing matches. What failed is silent (2), truncated (1)."
+    )
 
 
 def test_many_shards_are_counted_and_not_named(lake):
@@ -229,7 +234,7 @@ def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
     assert asked_for(lake, looked_at)[0] == {}
     asked = ask_again(lake)
     assert (asked.marked, asked.waiting) == ({}, 1)
-    assert "1 failure asked for before, and not tried since." in str(asked)
+    assert "1 failure marked before, and not tried since." in str(asked)
     again, looked_at = asked_for(lake, looked_at)
     assert again.keys() == found.keys() and again != found
     assert ask_again(lake, status="silent").waiting == 0
@@ -240,4 +245,33 @@ def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
 def test_the_command_line_takes_every_table_that_holds_failures(lake, monkeypatch, capsys, table):
     monkeypatch.setenv("GENRE_ASSETS_DATA", str(lake.root))
     assert cli.main(["retry", "--table", table]) == 0
-    assert "Nothing was marked" in capsys.readouterr().out
+    assert f"there is nothing to retry in {table}." in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--status", "undecodeable"), "'undecodeable': use one of empty, unreadable, not_audio,"),
+        (("--status", "undecodeable"), "Did you mean undecodable?"),
+        (("--status", "ok"), "There is no kind of failure 'ok'"),
+        (("--track", "folder:A"), "'folder:A'. Did you mean folder:a?"),
+        (("--track", "something else"), "Look it up: genre-assets query"),
+        (("--table", "feature_failure"), "Did you mean feature_failures?"),
+    ],
+)
+def test_a_name_that_is_not_known_is_refused_and_the_nearest_one_named(
+    lake, monkeypatch, capsys, words, said
+):
+    write(lake, AUDIO, audio("a", "undecodable"))
+    monkeypatch.setenv("GENRE_ASSETS_DATA", str(lake.root))
+    try:
+        assert cli.main(["retry", *words]) == 2
+    except SystemExit as error:  # argparse ends the process itself
+        assert error.code == 2
+    assert said in capsys.readouterr().err
+    assert marked(lake, AUDIO, "probe_version") == []
+
+
+def test_a_kind_of_failure_that_only_this_lake_has_is_known(lake):
+    write(lake, FETCHES, fetch("a", "a_teapot"))
+    assert ask_again(lake, status="a_teapot").marked == {"fetches": {SHARD: 1}}

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
+from genre_assets import cli
 from genre_assets.audio.probe import PROBE_VERSION, probe_shard
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
@@ -35,6 +36,7 @@ from genre_assets.lake.schemas import (
     LABELS,
     LEAKY_PREDICTIONS,
     PREDICTIONS,
+    REVOKED_TAKEDOWNS,
     SCORES,
     SIGHTINGS,
     SPECTROGRAMS,
@@ -48,6 +50,7 @@ from genre_assets.lake.schemas import (
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME, connect, refresh_views
+from genre_assets.plan import plan_of
 from genre_assets.sources.attribution import FILE_NAME as ATTRIBUTION
 from genre_assets.sources.attribution import write_attribution
 from genre_assets.sources.fma_site.downloads import (
@@ -57,16 +60,18 @@ from genre_assets.sources.fma_site.downloads import (
     stored_paths,
 )
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
+from genre_assets.takedowns.preview import preview
 from genre_assets.takedowns.record import taken_down
 from genre_assets.takedowns.removal import enforce
 from genre_assets.takedowns.request import take_down
+from genre_assets.takedowns.revocation import revoke
 
 SHARD = "fma_000000"
 FILES = "https://files.freemusicarchive.test/tracks"
 NOW = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)
 NUMBERS = range(100, 124)
 GONE = "fma_site:100"
-RECORDS = {"takedowns", "tracks", "sightings", "fetches", "pages"}
+RECORDS = {"takedowns", "revoked_takedowns", "tracks", "sightings", "fetches", "pages"}
 """Folders of the lake that go on saying that there was such a track."""
 
 
@@ -254,8 +259,15 @@ class ALake:
         extract_shard(self.lake, SHARD, [summary_extractor()], IdleWorkers())
         self.label()
 
-    def take_down(self, kind="track", subject=GONE, reason="Its maker asked.", now=NOW):
-        return take_down(self.lake, self.store, kind, subject, reason, now, self.lines.append)
+    def take_down(self, kind="track", subject=GONE, reason="Its maker asked.", now=NOW, **more):
+        log = self.lines.append
+        return take_down(self.lake, self.store, kind, subject, reason, now, log, **more)
+
+    def preview(self, kind="track", subject=GONE):
+        return preview(self.lake, self.store, kind, subject)
+
+    def revoke(self, kind="track", subject=GONE, reason=None, now=NOW):
+        return revoke(self.lake, kind, subject, reason, now, self.lines.append)
 
     def enforce(self):
         return enforce(self.lake, self.store, self.lines.append)
@@ -572,13 +584,147 @@ def test_a_track_of_several_artists_goes_with_any_of_them_but_takes_no_other_alo
     assert gone.reason_for({"track_id": "fma_site:134", "artist": "Alice"}) is None
 
 
-def test_an_artist_whom_nobody_lists_is_refused_from_now_on_and_the_summary_says_so(a_lake):
-    done = a_lake.take_down("artist", "Zoë and the Bend 3")
+def test_an_artist_whom_nobody_lists_is_refused_unless_that_is_meant(a_lake):
+    with pytest.raises(UserError, match=r"'Zoë and the Bend 3'\. Did you mean Zoë and the Band 3"):
+        a_lake.take_down("artist", "Zoë and the Bend 3")
+    assert a_lake.lake.read(TAKEDOWNS).num_rows == 0
+    done = a_lake.take_down("artist", "Zoë and the Bend 3", in_advance=True)
     assert done.tracks == ()
     assert not done.removed
-    assert "no track of that name is listed yet" in str(done)
-    assert "did you mean Zoë and the Band 3" in str(done)
+    assert "no source lists it yet, and it will be kept out when one does" in str(done)
     assert taken_down(a_lake.lake).reason_for(site_track(130, artist="Zoe & Bend 3"))
+    # One that is recorded can be enforced again.
+    assert a_lake.take_down("artist", "Zoë and the Bend 3").tracks == ()
+
+
+def test_a_track_that_nobody_lists_yet_can_be_kept_out(a_lake):
+    a_lake.take_down(subject="fma_site:999", in_advance=True)
+    assert taken_down(a_lake.lake).reason_for(site_track(999))
+    with pytest.raises(UserError, match="A track_id is one of fma_site"):
+        a_lake.take_down(subject="song of nobody", in_advance=True)
+
+
+def state_of(folder):
+    return {p: p.stat().st_mtime_ns for p in folder.rglob("*") if p.is_file()}
+
+
+def test_a_preview_says_what_is_then_removed_and_changes_nothing(a_lake, tmp_path):
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"a song")
+    own = {"source": "folder", "path": str(song), "file_bytes": 6, "artist": "Zoë and the Band 3"}
+    a_lake.add(TRACKS, site_track(130, track_id="folder:a", **own))
+    a_lake.add(AUDIO, audio("folder:a", song))
+    a_lake.task("styles", ["fma_site:107", "fma_site:110"])
+    before = state_of(a_lake.root)
+    found = a_lake.preview("artist", "zoe & band 3")
+    assert state_of(a_lake.root) == before
+    said = str(found)
+    done = a_lake.take_down("artist", "zoe & band 3")
+    assert tuple(track["track_id"] for track in found.tracks) == done.tracks
+    assert (found.rows, found.files) == (done.removed.rows, done.removed.files)
+    assert (tuple(found.models), found.reports) == (done.removed.tasks,) * 2
+    assert found.own_files == 1 and song.exists()
+    assert "  fma_site:106  Song 106 by Zoë and the Band 3\n" in said
+    assert "1 model, the scores and the report of styles, to be made anew without them" in said
+    assert "1 file of your own would stay where it is" in said
+    assert "nothing to remove" in str(a_lake.preview("artist", "Nobody"))
+
+
+def test_a_mistake_is_revoked_and_the_next_run_asks_for_the_files_again(a_lake):
+    a_lake.take_down("artist", "Zoë and the Band 3")
+    a_lake.refresh()
+    assert a_lake.row(FETCHES, "fma_site:106")["outcome"] == "ok"
+    assert a_lake.lake.read(FETCHES).to_pylist()[-1]["outcome"] == "ok"
+    revoked = a_lake.revoke("artist", "the band 3 & Zoe", "It was a typing mistake.")
+    assert revoked.downloads == ("fma_site:106", "fma_site:107")
+    assert "The next run downloads 2 files again" in str(revoked)
+    gone = taken_down(a_lake.lake)
+    assert gone.contents == frozenset() and not gone.reason_for(site_track(106))
+    assert a_lake.lake.read(TAKEDOWNS).num_rows == 0
+    [row] = a_lake.lake.read(REVOKED_TAKEDOWNS).to_pylist()
+    assert (row["revoked_at"], row["revoked_because"]) == (NOW, "It was a typing mistake.")
+    assert (row["taken_down_at"], row["reason"]) == (NOW, "Its maker asked.")
+    (fetches,) = [work for work in plan_of(a_lake.lake).work if work.asset == "fetches"]
+    assert fetches.due == {"asked for again": 2}
+    a_lake.label()
+    assert a_lake.row(LABELS, "fma_site:106")["excluded"] is None
+    # The same may be taken down and revoked again.
+    a_lake.take_down("artist", "Zoë and the Band 3", now=NOW + timedelta(days=1))
+    assert taken_down(a_lake.lake).reason_for(site_track(106))
+    a_lake.revoke("artist", "Zoë and the Band 3", now=NOW + timedelta(days=2))
+    assert a_lake.lake.read(REVOKED_TAKEDOWNS).num_rows == 2
+
+
+def test_what_a_revocation_cannot_bring_back_is_said(a_lake, tmp_path):
+    song = tmp_path / "song.mp3"
+    song.write_bytes(b"a song")
+    own = {"source": "folder", "path": str(song), "artist": "Zoë and the Band 3"}
+    a_lake.add(TRACKS, site_track(130, track_id="folder:a", **own))
+    rows = a_lake.lake.read(TRACKS).to_pylist()
+    next(row for row in rows if row["track_id"] == "fma_site:107")["gone_at"] = NOW
+    a_lake.write(TRACKS, rows)
+    a_lake.take_down("artist", "Zoë and the Band 3")
+    a_lake.take_down("track", "fma_site:106")
+    revoked = a_lake.revoke("artist", "Zoë and the Band 3")
+    assert (revoked.downloads, revoked.own_files) == ((), ("folder:a",))
+    assert (revoked.lost, revoked.held) == (("fma_site:107",), ("fma_site:106",))
+    assert "Cannot come back, because the source does not list it any more: fma_site:107." in str(
+        revoked
+    )
+    assert a_lake.enforce().rows == {} and song.exists()
+
+
+def test_only_a_take_down_that_is_in_force_can_be_revoked(a_lake):
+    with pytest.raises(UserError, match="No take-down of an artist is in force"):
+        a_lake.revoke("artist", "Zoë and the Band 3")
+    a_lake.take_down("artist", "Zoë and the Band 3")
+    with pytest.raises(UserError, match=r"is in force\. Did you mean Zoë and the Band 3"):
+        a_lake.revoke("artist", "Zoë and the Bond 33")
+    with pytest.raises(UserError, match="No take-down of a track is in force"):
+        a_lake.revoke("track", GONE)
+
+
+class Stdin:
+    def __init__(self, answer):
+        self.answer = answer
+
+    def isatty(self):
+        return self.answer is not None
+
+    def readline(self):
+        return f"{self.answer}\n"
+
+
+ARTIST = ("take-down", "artist", "Zoë and the Band 3")
+WHY = ("--reason", "asked for by the artist")
+
+
+@pytest.mark.parametrize(
+    ("words", "answer", "status", "said", "is_done"),
+    [
+        ((*ARTIST, "--dry-run"), None, 0, "This was a dry run: nothing was removed.", False),
+        ((*ARTIST, *WHY), None, 2, "add --yes to remove without being asked", False),
+        ((*ARTIST, "--yes"), None, 2, "Say who asked for it and why, with --reason", False),
+        ((*ARTIST, *WHY), "y", 1, "Nothing was removed.", False),
+        ((*ARTIST, *WHY), " Yes ", 0, "is taken down: 2 tracks", True),
+        ((*ARTIST, *WHY, "--yes"), None, 0, "is taken down: 2 tracks", True),
+        (("take-down", "artist", "Nobody", *WHY, "--yes"), None, 2, "add --in-advance", False),
+    ],
+)
+def test_the_command_line_shows_it_first_and_asks(
+    a_lake, monkeypatch, capsys, words, answer, status, said, is_done
+):
+    monkeypatch.setenv("GENRE_ASSETS_DATA", str(a_lake.root))
+    monkeypatch.setattr("sys.stdin", Stdin(answer))
+    assert cli.main(list(words)) == status
+    printed = capsys.readouterr()
+    assert said in printed.out + printed.err
+    if answer is not None or "--dry-run" in words:
+        assert "2 downloaded audio files" in printed.out
+    assert (a_lake.lake.read(TAKEDOWNS).num_rows == 1) == is_done
+    if is_done:
+        assert cli.main([*ARTIST, "--undo"]) == 0
+        assert "is revoked" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -208,6 +208,7 @@ def fetches(
     workers: Workers,
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
+    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
     from genre_assets.takedowns.record import taken_down
     from genre_assets.takedowns.removal import enforce
@@ -251,7 +252,7 @@ def fetches(
                 account.metadata(
                     listed.num_rows,
                     rows,
-                    failures(tried, "outcome"),
+                    failures(tried, "outcome", NO_FAILURE[FETCHES.name]),
                     downloaded=tried.num_rows - tried["sha256"].null_count,
                     megabytes=round(sum(filter(None, tried["bytes"].to_pylist())) / 1e6, 1),
                 ),

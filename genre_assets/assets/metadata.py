@@ -37,6 +37,7 @@ def audio(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio file of each track: content address, format, length, or a named failure."""
     from genre_assets.audio.probe import probe_shard
+    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.sources.fma_site.downloads import (
         missing_reasons,
         stored_paths,
@@ -63,7 +64,9 @@ def audio(
             record_rate(opened, AUDIO.name, *pool.work_done())
             told.of(
                 shard,
-                account.metadata(listed.num_rows, rows, failures(rows)),
+                account.metadata(
+                    listed.num_rows, rows, failures(rows, no_failure=NO_FAILURE[AUDIO.name])
+                ),
                 opened.version(AUDIO, shard),
             )
         yield from told.results()

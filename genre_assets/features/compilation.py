@@ -7,6 +7,7 @@ Light: neither numba nor librosa is imported.
 """
 
 import os
+import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +15,14 @@ from pathlib import Path
 from filelock import FileLock
 
 from genre_assets.errors import UserError
+from genre_assets.progress import Log, silent
+
+COMPILING = (
+    "Compiling the code that computes features: this takes a minute or two, once after each "
+    "installation or update"
+)
+_KERNELS = ("constant_q", "spectral", "statistics", "stft", "tuning", "zero_crossings")
+"""Modules whose functions numba compiles for all features."""
 
 
 def compilation_lock() -> FileLock:
@@ -26,20 +35,49 @@ def compilation_lock() -> FileLock:
     return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
 
 
-def require_a_place_for_kernels() -> None:
+def require_a_place_for_kernels(log: Log = silent) -> None:
     """Make sure that numba finds a folder for its files: librosa cannot even be imported without.
+
+    Args:
+        log: Takes a line where code has to be compiled first.
 
     Raises:
         UserError: If there is none.
     """
     sources = [_folder_of(package) for package in ("librosa", "genre_assets")]
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
+    cache = _cache()
     if os.environ.get("NUMBA_CACHE_DIR") or all(map(_is_writable, sources)) or _is_writable(cache):
+        if log is not silent and not kernels_are_compiled():
+            log(COMPILING)
         return
     raise UserError(
         f"Compiled code can be kept neither beside librosa, in {sources[0]}, nor in {cache}, for "
         "neither can be written: let NUMBA_CACHE_DIR name a folder of yours that can."
     )
+
+
+def kernels_are_compiled() -> bool:
+    """Whether compiled code of all our kernels is kept that is not older than they are.
+
+    A guess by the files that numba names after each function, which is cheap and may be wrong: on
+    another kind of processor it compiles anew.
+    """
+    sources = _folder_of("genre_assets") / "features"
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    places = [Path(own)] if own else [sources / "__pycache__", _cache() / "numba"]
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    return all(
+        any(
+            index.stat().st_mtime >= (sources / f"{module}.py").stat().st_mtime
+            for place in places
+            for index in place.rglob(f"{module}.*.{version}.nbi")
+        )
+        for module in _KERNELS
+    )
+
+
+def _cache() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111
 
 
 def _folder_of(package: str) -> Path:

@@ -210,7 +210,7 @@ def _extract_into_journals(
     due = _due_clips(parts, audio)
     if not due:
         return
-    require_a_place_for_kernels()
+    require_a_place_for_kernels(log)
     progress = Progress("clips analysed", len(due), log)
     results = workers.run(
         analyse,
@@ -224,7 +224,7 @@ def _extract_into_journals(
             part.keep([(clip, of[part.name]) for clip, of in finished if part.name in of])
 
     finished = Batches(keep)
-    with contextlib.closing(finished), contextlib.closing(results):
+    with contextlib.closing(finished), contextlib.closing(results), progress.kept_alive():
         for item, found in results:
             # A clip that the worker died of, say, has none of its features.
             if isinstance(found, AudioError):

@@ -196,7 +196,24 @@ TAKEDOWNS = Table(
     ),
     ("kind", "subject"),
     None,
-    "One track or artist that had to go, and never comes back.",
+    "One track or artist that had to go, and is kept out.",
+)
+
+REVOKED_TAKEDOWNS = Table(
+    "revoked_takedowns",
+    _schema(
+        ("kind", pa.string(), "track or artist"),
+        ("subject", pa.string(), "track_id, or the artist's name"),
+        ("reason", pa.string(), "who had asked for the take-down and why"),
+        ("taken_down_at", TIME, "when it had been asked for"),
+        ("track_ids", GENRES, "tracks that it had reached"),
+        ("contents", GENRES, "SHA-256 of the audio that it had removed"),
+        ("revoked_at", TIME, "when it was revoked"),
+        ("revoked_because", pa.string(), "why it was revoked, null if nobody said"),
+    ),
+    ("kind", "subject", "taken_down_at"),
+    None,
+    "One take-down that was revoked, and is not in force any more.",
 )
 
 AUDIO = Table(
@@ -479,6 +496,7 @@ TABLES = {
         PAGES,
         FETCHES,
         TAKEDOWNS,
+        REVOKED_TAKEDOWNS,
         AUDIO,
         ID3_TAGS,
         LABELS,

@@ -66,6 +66,11 @@ class _Failure:
     reason: str
 
 
+def failures_of(lake: Lake, table: Table) -> Iterator[_Failure]:
+    """All that failed in one step, as its table says; what is no failure is not among it."""
+    return _failures(lake, table, lake.partitions(table))
+
+
 def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
     """Check that no reason makes more than a small share of the tracks of a shard fail.
 
@@ -107,11 +112,7 @@ def nothing_failed(lake: Lake) -> Verdict:
     Args:
         lake: The lake.
     """
-    failures = [
-        failure
-        for table in _WITH_FAILURES
-        for failure in _failures(lake, table, lake.partitions(table))
-    ]
+    failures = [failure for table in _WITH_FAILURES for failure in failures_of(lake, table)]
     kinds = _by_kind(failures)
     told = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
     return Verdict(

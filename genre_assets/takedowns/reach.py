@@ -48,6 +48,12 @@ def reached_by(lake: Lake, recorded: list[dict]) -> list[dict]:
     return reached
 
 
+def tracks_of_artist(lake: Lake, artist: str) -> set[str]:
+    """Ids of the tracks of an artist, in whatever spelling."""
+    by_artist = _tracks_by_artist(lake)
+    return {track_id for name in names_of(artist) for track_id in by_artist.get(name, ())}
+
+
 def _contents_by_track(lake: Lake) -> tuple[dict[str, set[str]], dict[str, set[str]]]:
     """The sound audio that each track ever had, and what it has now.
 

@@ -9,9 +9,7 @@ import pyarrow.compute as pc
 
 from genre_assets.labels.artists import artist_key, several
 from genre_assets.labels.labelling import TAKEN_DOWN
-from genre_assets.lake.schemas import (
-    TAKEDOWNS,
-)
+from genre_assets.lake.schemas import TAKEDOWNS
 from genre_assets.lake.tables import Lake
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
@@ -73,7 +71,7 @@ class TakenDown:
 
 
 def taken_down(lake: Lake) -> TakenDown:
-    """What was taken down in a lake; cheap, only the record is read."""
+    """What is taken down in a lake; cheap, only the record is read."""
     tracks: dict[str, datetime] = {}
     artists: dict[str, datetime] = {}
     contents: set[str] = set()

@@ -147,7 +147,9 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         new = gone.tracks - _Gone.of(recorded).tracks
         # A track counts as reached only now, when no model is left that may have learnt from it:
         # after a kill the next call looks at all of them again.
-        tasks = _forget_tasks(lake, gone, doubtful_too=bool(new))
+        tasks = _tasks_made_of(lake, gone, doubtful_too=bool(new))
+        for task in tasks:
+            _forget(lake, task)
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
     rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
     remove_contents(lake.root, gone.contents)
@@ -168,6 +170,29 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
             f"{counted(removed.files, 'audio file')}."
         )
     return removed
+
+
+def would_remove(lake: Lake, store: Store, reached: dict, recorded: list[dict]) -> Removed:
+    """Count what a take-down would remove, and remove nothing.
+
+    Args:
+        lake: The lake.
+        store: Its audio files.
+        reached: Its row, with all that it reaches.
+        recorded: Rows of the take-downs there are.
+    """
+    gone = _Gone.of([reached])
+    new = gone.tracks - _Gone.of(recorded).tracks
+    rows = {}
+    for table in _DERIVED:
+        columns = [name for name in _TOLD_BY if name in table.schema.names]
+        rows[table.name] = pc.sum(gone.among(table, lake.read(table, columns=columns))).as_py()
+    return Removed(
+        tuple(sorted(gone.tracks)),
+        {name: count for name, count in rows.items() if count},
+        sum(store.has(sha256) for sha256 in _contents_of(lake, gone)),
+        tasks=_tasks_made_of(lake, gone, doubtful_too=bool(new)),
+    )
 
 
 @dataclass(frozen=True)
@@ -263,32 +288,44 @@ def _rewrite_without(path: Path, table: Table, gone: _Gone) -> None:
     os.utime(path, ns=(written, written))
 
 
-def _forget_tasks(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:
-    """Delete all that was made of tasks that learnt from a gone track; their names.
+def _tasks_made_of(lake: Lake, gone: _Gone, doubtful_too: bool) -> tuple[str, ...]:
+    """The tasks of which anything was made of a gone track.
 
     Args:
         lake: The lake.
         gone: The tracks.
-        doubtful_too: Whether a model that does not say whom it learnt from counts as one that
-            learnt from a gone track.
+        doubtful_too: Whether a model that does not say what it was trained on counts as one that
+            was trained on a gone track.
     """
-    forgotten = []
-    for task in sorted(_tasks(lake)):
-        tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
-        models = lake.root / "models" / f"task={task}"
-        folders = [lake.root / "reports" / task, *tables, models]
-        files = (path for folder in folders for path in folder.rglob("*") if path.is_file())
-        doubtful = doubtful_too and any(
-            not (model / attribution.FILE_NAME).is_file()
-            for model in models.glob("*/")
-            if not model.name.startswith(".")
-        )
-        if doubtful or any(map(gone.are_named_in, files)):
-            # Models last: they are what tells that the rest was made of a gone track.
-            for folder in folders:
-                _discard(lake, folder)
-            forgotten.append(task)
-    return tuple(forgotten)
+    return tuple(
+        task for task in sorted(_tasks(lake)) if _is_made_of(lake, task, gone, doubtful_too)
+    )
+
+
+def _is_made_of(lake: Lake, task: str, gone: _Gone, doubtful_too: bool) -> bool:
+    doubtful = doubtful_too and any(
+        not (model / attribution.FILE_NAME).is_file() for model in models_of(lake, task)
+    )
+    files = (path for f in _folders_of(lake, task) for path in f.rglob("*") if path.is_file())
+    return doubtful or any(map(gone.are_named_in, files))
+
+
+def models_of(lake: Lake, task: str) -> list[Path]:
+    """The folders of the models of a task."""
+    folders = (lake.root / "models" / f"task={task}").glob("*/")
+    return [folder for folder in folders if not folder.name.startswith(".")]
+
+
+def _folders_of(lake: Lake, task: str) -> list[Path]:
+    # Models last: they are what shows that the rest was made of a gone track.
+    tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
+    return [lake.root / "reports" / task, *tables, lake.root / "models" / f"task={task}"]
+
+
+def _forget(lake: Lake, task: str) -> None:
+    """Delete all that was made of a task."""
+    for folder in _folders_of(lake, task):
+        _discard(lake, folder)
 
 
 def _tasks(lake: Lake) -> set[str]:
@@ -329,11 +366,14 @@ def _delete_damaged_files(lake: Lake) -> None:
 
 def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:
     """Delete the audio of gone tracks; broken files that other tracks have, too, are theirs."""
+    return sum(store.remove(sha256) for sha256 in sorted(_contents_of(lake, gone)))
+
+
+def _contents_of(lake: Lake, gone: _Gone) -> set[str]:
     own, of_others = set(), set()
     for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
         (own if row["track_id"] in gone.tracks else of_others).add(row["sha256"])
-    wanted = gone.contents | (own - of_others - {None})
-    return sum(store.remove(sha256) for sha256 in sorted(wanted))
+    return {*gone.contents, *(own - of_others - {None})}
 
 
 def _delete_partial_downloads(lake: Lake, store: Store, gone: _Gone) -> int:

@@ -2,19 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from difflib import get_close_matches
 
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import (
-    TAKEDOWNS,
-    TRACKS,
-)
+from genre_assets.lake.schemas import TAKEDOWNS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import Log, counted, silent
+from genre_assets.suggestions import did_you_mean
+from genre_assets.takedowns.reach import tracks_of_artist
 from genre_assets.takedowns.removal import Removed, enforce
 
 KINDS = ("track", "artist")
+_SOURCES = ("fma_site", "fma_dataset", "folder")
 
 
 @dataclass(frozen=True)
@@ -26,14 +25,12 @@ class TakeDown:
         subject: The ``track_id``, or the artist's name.
         tracks: All tracks that it has reached.
         removed: What was removed this time.
-        similar: Names that may have been meant, when no track of the artist is listed.
     """
 
     kind: str
     subject: str
     tracks: tuple[str, ...]
     removed: Removed
-    similar: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """The summary, in lines."""
@@ -52,7 +49,7 @@ class TakeDown:
         if self.removed.tasks:
             lines.append(
                 f"To be trained again, from task_dataset on: {', '.join(self.removed.tasks)}. "
-                "Their members, models, figures and reports are deleted."
+                "Their members, models, scores and reports are deleted."
             )
         return "\n".join(lines)
 
@@ -60,8 +57,7 @@ class TakeDown:
         if self.tracks:
             shown = ", ".join(self.tracks[:10]) + (", …" if len(self.tracks) > 10 else "")
             return f"{counted(len(self.tracks), 'track')} ({shown})"
-        meant = f"; did you mean {' or '.join(self.similar)}?" if self.similar else ""
-        return f"no track of that name is listed yet, those that come will be refused{meant}"
+        return "no source lists it yet, and it will be kept out when one does"
 
 
 def take_down(
@@ -72,6 +68,7 @@ def take_down(
     reason: str,
     now: datetime,
     log: Log = silent,
+    in_advance: bool = False,
 ) -> TakeDown:
     """Take a track or an artist down, with everything that was made of it.
 
@@ -85,19 +82,25 @@ def take_down(
         reason: Who asked for it and why.
         now: When it was asked for, with its time zone.
         log: Takes lines about the progress.
+        in_advance: Whether a track or an artist that no source ever listed may be taken down, so
+            that it is kept out should one list it later.
 
     Returns:
         What was removed.
 
     Raises:
-        UserError: If the kind, the subject or the reason is no good, such as a track that no
+        UserError: If the kind, the subject or the reason cannot be used, such as a track that no
             source ever listed.
     """
     subject, reason = " ".join(subject.split()), " ".join(reason.split())
-    _refuse(lake, kind, subject, reason)
+    if not reason:
+        raise UserError(
+            f"Say who asked for {subject} to be taken down and why, with --reason: it is recorded."
+        )
+    refuse_unknown(lake, kind, subject, in_advance)
     with lake.lock(TAKEDOWNS):
         recorded = lake.read(TAKEDOWNS).to_pylist()
-        if not any((row["kind"], row["subject"]) == (kind, subject) for row in recorded):
+        if not any(_is_of(row, kind, subject) for row in recorded):
             new = {
                 "kind": kind,
                 "subject": subject,
@@ -111,34 +114,69 @@ def take_down(
     [reached] = [
         tuple(row["track_ids"])
         for row in lake.read(TAKEDOWNS).to_pylist()
-        if (row["kind"], row["subject"]) == (kind, subject)
+        if _is_of(row, kind, subject)
     ]
-    similar = () if reached else _similar_artists(lake, subject)
-    return TakeDown(kind, subject, reached, removed, similar)
+    return TakeDown(kind, subject, reached, removed)
 
 
-def _refuse(lake: Lake, kind: str, subject: str, reason: str) -> None:
+def _is_of(row: dict, kind: str, subject: str) -> bool:
+    return (row["kind"], row["subject"]) == (kind, subject)
+
+
+def refuse_unknown(lake: Lake, kind: str, subject: str, in_advance: bool = False) -> None:
+    """Refuse what cannot be taken down, or what no source ever listed unless that is meant.
+
+    Args:
+        lake: The lake.
+        kind: track or artist.
+        subject: A ``track_id``, or the name of an artist.
+        in_advance: Whether it may be unknown.
+
+    Raises:
+        UserError: If it has to be refused; its sentence names what may have been meant.
+    """
+    subject = " ".join(subject.split())
     if kind not in KINDS:
-        raise UserError(f"{kind!r} cannot be taken down: it is a track or an artist that can.")
+        raise UserError(f"{kind!r} cannot be taken down: only a track or an artist can.")
     if not subject:
         raise UserError(f"Say which {kind} is to be taken down.")
-    if not reason:
-        raise UserError(f"Say who asked for {subject} to be taken down and why: it is kept.")
+    is_recorded = any(_is_of(row, kind, subject) for row in lake.read(TAKEDOWNS).to_pylist())
+    if is_recorded:
+        return
     if kind == "artist":
+        _refuse_unknown_artist(lake, subject, in_advance)
+    else:
+        _refuse_unknown_track(lake, subject, in_advance)
+
+
+def _refuse_unknown_artist(lake: Lake, name: str, in_advance: bool) -> None:
+    if in_advance or tracks_of_artist(lake, name):
         return
+    listed = {artist for artist in lake.read(TRACKS, columns=["artist"])["artist"].to_pylist()}
+    raise UserError(
+        f"No source lists a track of the artist {name!r}. "
+        f"{_spaced(did_you_mean(name, sorted(listed - {None}), most=3))}"
+        "To keep out an artist whom a source may list later, add --in-advance."
+    )
+
+
+def _refuse_unknown_track(lake: Lake, track_id: str, in_advance: bool) -> None:
     tracks = lake.read(TRACKS, columns=["track_id", "source_track_id", "title", "page_url"])
-    if subject in tracks["track_id"].to_pylist():
+    if track_id in tracks["track_id"].to_pylist():
         return
-    wanted = {subject.casefold(), subject.partition(":")[2].casefold()} - {""}
+    source, _, number = track_id.partition(":")
+    if in_advance and source in _SOURCES and number:
+        return
+    wanted = {track_id.casefold(), number.casefold()} - {""}
     meant = [
         row["track_id"]
         for row in tracks.to_pylist()
         if not wanted.isdisjoint(value.casefold() for value in row.values() if value)
     ]
     hint = f"Did you mean {' or '.join(meant[:5])}?" if meant else "Look it up in the view tracks."
-    raise UserError(f"No source ever listed a track of the id {subject!r}. {hint}")
+    more = f" A track_id is one of {', '.join(_SOURCES)}, a colon and its id." if in_advance else ""
+    raise UserError(f"No source ever listed a track of the id {track_id!r}. {hint}{more}")
 
 
-def _similar_artists(lake: Lake, name: str) -> tuple[str, ...]:
-    listed = {artist for artist in lake.read(TRACKS, columns=["artist"])["artist"].to_pylist()}
-    return tuple(get_close_matches(name, listed - {None}, n=3, cutoff=0.75))
+def _spaced(hint: str) -> str:
+    return f"{hint} " if hint else ""

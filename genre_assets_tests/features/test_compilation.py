@@ -1,10 +1,14 @@
 import os
+import sys
 
 import pytest
 
 from genre_assets.errors import UserError
 from genre_assets.features import compilation, summary
-from genre_assets.features.compilation import require_a_place_for_kernels
+from genre_assets.features.compilation import (
+    kernels_are_compiled,
+    require_a_place_for_kernels,
+)
 
 
 @pytest.fixture
@@ -57,3 +61,27 @@ def test_without_any_the_sentence_says_what_to_do(forbidden, home, installed, mo
         require_a_place_for_kernels()
     monkeypatch.setenv("NUMBA_CACHE_DIR", "/anywhere")
     require_a_place_for_kernels()
+
+
+def test_kernels_count_as_compiled_when_each_has_a_file_that_is_not_older(tmp_path, monkeypatch):
+    monkeypatch.setenv("NUMBA_CACHE_DIR", os.fspath(tmp_path))
+    version = f"py{sys.version_info.major}{sys.version_info.minor}"
+    assert not kernels_are_compiled()
+    (tmp_path / "features_0").mkdir()
+    lines = []
+    require_a_place_for_kernels(lines.append)
+    assert lines == [compilation.COMPILING]
+    for module in compilation._KERNELS:
+        assert not kernels_are_compiled()
+        index = tmp_path / "features_0" / f"{module}.function-1.{version}.nbi"
+        index.touch()
+    assert kernels_are_compiled()
+    require_a_place_for_kernels(lines.append)
+    assert lines == [compilation.COMPILING], "nothing is compiled now"
+    os.utime(index, (1, 1))
+    assert not kernels_are_compiled()
+
+
+def test_every_module_that_is_said_to_have_kernels_has_some(installed):
+    for module in compilation._KERNELS:
+        assert "njit" in (installed[1] / "features" / f"{module}.py").read_text()

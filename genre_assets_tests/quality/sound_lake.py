@@ -28,6 +28,7 @@ from genre_assets.lake.schemas import (
     PAGES,
     PREDICTIONS,
     REJECTED_ROWS,
+    REVOKED_TAKEDOWNS,
     SCORES,
     SIGHTINGS,
     SPECTROGRAM_FAILURES,
@@ -180,6 +181,10 @@ def _sound_rows() -> dict[Table, pa.Table]:
             } for n in numbers)),
             rows(TAKEDOWNS, [{"kind": "track", "subject": "fma_site:999", "reason": "asked for",
                               "taken_down_at": NOW, "track_ids": [], "contents": []}]),
+            rows(REVOKED_TAKEDOWNS, [{
+                "kind": "artist", "subject": "Nobody", "reason": "asked for",
+                "taken_down_at": AN_HOUR_AGO, "track_ids": [], "contents": [], "revoked_at": NOW,
+            }]),
             rows(AUDIO, (contents[n] | {
                 "path": f"/music/{n}.mp3", "bytes": 1000, "format": "MP3", "sample_rate": 44100,
                 "channels": 2, "duration_s": 30.0, "status": "ok", "probe_version": 1,

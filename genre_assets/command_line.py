@@ -1,0 +1,289 @@
+"""The words that ``genre-assets`` understands: its commands, their options and their help."""
+
+import argparse
+import re
+from collections.abc import Iterable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from textwrap import wrap
+from typing import NoReturn
+
+from genre_assets.suggestions import did_you_mean
+from genre_assets.terminal import complain
+
+SOURCES = ("demo", "folder", "fma-dataset", "fma-site")
+SWEEP_MODES = ("auto", "full", "incremental")
+
+_FAILURE_TABLES = ("fetches", "audio", "id3_tags", "feature_failures", "spectrogram_failures")
+
+_ENDS = (
+    "exit status: 0 if all went well, 1 if something failed, 2 if the command, a setting or an "
+    "input cannot be used, 130 after Ctrl-C."
+)
+
+
+def command_line() -> "CommandLine":
+    """The parser; ``command`` of what it parses is the name of the command."""
+    parser = CommandLine(
+        prog="genre-assets",
+        description="Music genre recognition as Dagster data assets: from a music library, the "
+        "FMA dataset or a site to trained and evaluated models.",
+        epilog="examples:\n"
+        "  genre-assets run                   the demo, or the source whose setting is set\n"
+        "  genre-assets plan                  what a run would do, without doing it\n"
+        '  genre-assets query "FROM scores"   look into the tables\n'
+        "  genre-assets run --help            help for one command\n\n"
+        "The lake, the folder with all tables, models and reports, is data/ or the folder that "
+        "GENRE_ASSETS_DATA names.\n\n" + _ENDS,
+    )
+    parser.add_argument("--version", action="version", version=f"genre-assets {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for add in (
+        _add_run, _add_plan, _add_query, _add_retry, _add_attribution, _add_take_down,
+        _add_demo_site,
+    ):  # fmt: skip
+        add(commands)
+    return parser
+
+
+class CommandLine(argparse.ArgumentParser):
+    """A parser whose help keeps its examples, and which says what may have been meant."""
+
+    def __init__(self, **options):
+        super().__init__(**{"formatter_class": _Help, **options})
+
+    def parse_known_args(self, args: Sequence[str] | None = None, namespace=None):  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Refuse unknown options here, where those of the command are known."""
+        found, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            self.error(f"unrecognized arguments: {' '.join(unknown)}")
+        return found, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, the nearest known word and where the help is; exit status 2."""
+        hint = self._hint(message)
+        complain(f"{self.prog}: {message}{'' if message.endswith(('.', '?')) else '.'}{hint}")
+        complain(f"See {self.prog} --help.")
+        raise SystemExit(2)
+
+    def _hint(self, message: str) -> str:
+        if wrong := re.search(r"invalid choice: '(.*?)' \(", message, re.DOTALL):
+            return _spaced(did_you_mean(wrong[1], self._choices()))
+        if wrong := re.search(r"unrecognized arguments: (-[^\s=]+)", message):
+            return _spaced(did_you_mean(wrong[1], self._option_string_actions))
+        return ""
+
+    def _choices(self) -> Iterable[str]:
+        return [str(choice) for action in self._actions for choice in action.choices or ()]
+
+
+class _Help(argparse.HelpFormatter):
+    """Wraps paragraphs, and leaves indented lines, which are examples, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        lines = [
+            line if line.startswith(" ") or not line else super(_Help, self)._fill_text(
+                line, width, indent
+            )
+            for line in text.split("\n")
+        ]  # fmt: skip
+        return "\n".join(lines)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        # Options and the names of sources have hyphens.
+        return wrap(text, width, break_on_hyphens=False)
+
+
+def _spaced(hint: str) -> str:
+    return f" {hint}" if hint else ""
+
+
+def _version() -> str:
+    try:
+        return version("genre-assets")
+    except PackageNotFoundError:
+        return "(not installed)"
+
+
+def _add_run(commands) -> None:
+    run = commands.add_parser(
+        "run",
+        help="bring everything up to date, from a source to an evaluated model",
+        description="Bring the lake up to date through Dagster: catalogue, downloads, audio, tags, "
+        "labels, features, models, scores and report. What did not change is not done again. "
+        "Everything that fails is recorded with its reason and stops nothing else.",
+        epilog="examples:\n"
+        "  genre-assets run\n"
+        "  GENRE_ASSETS_FOLDER=~/Music genre-assets run --source folder\n"
+        "  genre-assets run --task six_styles --models svm,majority\n\n" + _ENDS,
+    )
+    run.add_argument(
+        "--source",
+        choices=SOURCES,
+        metavar="NAME",
+        help="demo: a site of synthetic music, made and served on this machine; folder: the music "
+        "library in GENRE_ASSETS_FOLDER; fma-dataset: the dataset in GENRE_ASSETS_FMA_DATASET; "
+        "fma-site: the site in GENRE_ASSETS_FMA_SITE (default: the one whose setting is set, or "
+        "else demo)",
+    )
+    run.add_argument(
+        "--sweep",
+        choices=SWEEP_MODES,
+        metavar="MODE",
+        help="how a site is read: full reads every listing to its end and finds removals; "
+        "incremental reads what is new; auto reads in full once a week (default: auto)",
+    )
+    run.add_argument(
+        "--task",
+        metavar="NAME",
+        help="the task of data/reference/tasks.yaml to train and evaluate (default: six_styles "
+        "for the demo, available for the other sources)",
+    )
+    run.add_argument(
+        "--models", metavar="NAME,…", help="the models to train, by name (default: all of them)"
+    )
+
+
+def _add_plan(commands) -> None:
+    plan = commands.add_parser(
+        "plan",
+        help="show what a run would do, why and how long it takes, without doing it",
+        description="Show what a run would do with the lake as it is: for each step what is new or "
+        "changed, what an older version of the code made, what failed and is worth another try, "
+        "and how long that takes at the speed of earlier runs. Nothing is run, downloaded or "
+        "written.",
+        epilog="examples:\n"
+        "  genre-assets plan\n"
+        "  genre-assets plan --asset audio    one step, with all of its shards\n"
+        "  genre-assets plan --json\n\n" + _ENDS,
+    )
+    plan.add_argument(
+        "--asset", metavar="NAME", help="show this step only, with all of its partitions"
+    )
+    plan.add_argument("--json", action="store_true", help="print JSON, for programs")
+
+
+def _add_query(commands) -> None:
+    query = commands.add_parser(
+        "query",
+        help="ask the lake a question in SQL and print the answer",
+        description="Ask the lake a question in SQL (DuckDB) and print the answer as a table. "
+        "Numbers are rounded to what can be read; --csv and --json keep all their digits and have "
+        "no limit of rows.",
+        epilog="examples:\n"  # noqa: S608 (no query that is run)
+        '  genre-assets query "SHOW TABLES"\n'
+        '  genre-assets query "DESCRIBE tracks"\n'
+        "  genre-assets query \"SELECT status, reason FROM audio WHERE status <> 'ok'\"\n"
+        '  genre-assets query --csv "SELECT track_id, title FROM tracks" > tracks.csv\n\n' + _ENDS,
+    )
+    query.add_argument("sql", metavar="SQL", help='one statement, such as "SELECT * FROM scores"')
+    form = query.add_mutually_exclusive_group()
+    form.add_argument(
+        "--csv",
+        action="store_true",
+        help="print CSV: null is empty, lists and maps are JSON, bytes hex",
+    )
+    form.add_argument(
+        "--json",
+        action="store_true",
+        help="print a JSON array of objects: times are ISO 8601, bytes hex, NaN is null",
+    )
+
+
+def _add_retry(commands) -> None:
+    retry = commands.add_parser(
+        "retry",
+        help="let the next run try again what failed",
+        description="Mark failures so that the next run tries them again: all of them, or those "
+        "that the options name. Without this, a file that failed is tried again when the file or "
+        "the version of the code changes.",
+        epilog="examples:\n"
+        "  genre-assets retry\n"
+        "  genre-assets retry --status undecodable\n"
+        "  genre-assets retry --track fma_site:1234 --table audio\n\n" + _ENDS,
+    )
+    retry.add_argument("--status", metavar="KIND", help="kind of failure, such as undecodable")
+    retry.add_argument("--track", metavar="ID", help="a track_id, such as fma_site:1234")
+    retry.add_argument(
+        "--table",
+        choices=_FAILURE_TABLES,
+        metavar="NAME",
+        help=f"where it failed: {', '.join(_FAILURE_TABLES)} (default: anywhere)",
+    )
+
+
+def _add_take_down(commands) -> None:
+    takedown = commands.add_parser(
+        "take-down",
+        help="remove a track or an artist with everything made from it, and keep it out",
+        description="Remove a track, or all tracks of an artist, with every row, feature, model "
+        "and report that was made from them, and the audio that was downloaded; and keep them out "
+        "of every later run. Files of your own music library or dataset are never deleted. What "
+        "would be removed is shown first, and a person has to type yes, or a script to say --yes.",
+        epilog="examples:\n"
+        '  genre-assets take-down artist "Lena Vega" --dry-run\n'
+        '  genre-assets take-down artist "Lena Vega" --reason "asked for by the artist"\n'
+        '  genre-assets take-down track fma_site:1234 --yes --reason "asked for by the label"\n'
+        '  genre-assets take-down artist "Lena Vega" --undo\n'
+        '  genre-assets query "FROM takedowns"            all that were ever recorded\n\n' + _ENDS,
+    )
+    takedown.add_argument("kind", choices=("track", "artist"), help="track or artist")
+    takedown.add_argument(
+        "subject",
+        metavar="SUBJECT",
+        help="a track_id, such as fma_site:1234, or an artist's name in any spelling",
+    )
+    takedown.add_argument(
+        "--reason", help="who asked for it and why; recorded, and needed to remove anything"
+    )
+    takedown.add_argument(
+        "--dry-run", action="store_true", help="show what would be removed, and remove nothing"
+    )
+    takedown.add_argument("--yes", action="store_true", help="do not ask for confirmation")
+    takedown.add_argument(
+        "--in-advance",
+        action="store_true",
+        help="keep out a track or an artist that no source lists yet",
+    )
+    takedown.add_argument(
+        "--undo",
+        action="store_true",
+        help="revoke a take-down: the next run brings back what its source still has",
+    )
+
+
+def _add_attribution(commands) -> None:
+    credits_ = commands.add_parser(
+        "attribution",
+        help="write credits for all tracks whose audio is in the lake to a CSV file",
+        description="Write title, artist, page and licence of every track whose audio is in the "
+        "lake to a CSV file.",
+        epilog="examples:\n  genre-assets attribution credits.csv\n\n" + _ENDS,
+    )
+    credits_.add_argument("file", metavar="FILE", type=Path, help="such as credits.csv")
+
+
+def _add_demo_site(commands) -> None:
+    demo = commands.add_parser(
+        "demo-site",
+        help="serve the demo's site on this machine, until Ctrl-C or while a command runs",
+        description="Serve a replica of the site on 127.0.0.1, with synthetic music or with rows "
+        "of your own. With a command after --, run it with GENRE_ASSETS_FMA_SITE set, and end "
+        "when it ends.",
+        epilog="examples:\n"
+        "  genre-assets demo-site --port 8765\n"
+        "  genre-assets demo-site -- genre-assets run --source fma-site\n\n" + _ENDS,
+    )
+    demo.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: 8765)")
+    demo.add_argument(
+        "--rows", metavar="FILE", type=Path, help="serve the listing rows of a JSON file instead"
+    )
+    demo.add_argument(
+        "words", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="a command to run meanwhile"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or int(text) > 65_535:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a port: use 0 to 65535")
+    return int(text)
