@@ -19,6 +19,7 @@ from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
+from genre_assets.quality.tables import keys_unique, rows_valid
 from genre_assets.sources.fma_site import downloads as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
@@ -217,6 +218,53 @@ def test_a_track_without_a_licence_is_never_asked_for_and_says_so_once(refresh, 
     assert refresh(track(0, license_url=None)) == []
     assert server.requests == []
     assert outcomes(refresh(track(0))) == ["ok"]
+
+
+def test_a_track_without_a_file_is_recorded_as_such_and_the_others_come(refresh, workers):
+    page = "https://freemusicarchive.org/music/a/b/c/"
+    without = track(1, file_url=None, page_url=page)
+    tracks = [track(0), without, track(2)]
+    rows = {row["track_id"]: row for row in refresh(*tracks)}
+    assert [row["outcome"] for row in rows.values()] == ["ok", "no_file", "ok"]
+    assert (rows["fma_site:1"]["url"], rows["fma_site:1"]["attempts"]) == (page, 0)
+    parts = [(FETCHES, SHARD)]
+    assert rows_valid(refresh.lake, parts).passed and keys_unique(refresh.lake, parts).passed
+    assert refresh(*tracks) == []
+
+    fetches, listed = refresh.lake.read(FETCHES), TRACKS.of_rows(tracks)
+    why = missing_reasons(listed, fetches, refresh.store)
+    assert why == {"fma_site:1": "The site gives no file for this track."}
+    stored = stored_paths(listed, fetches, refresh.store)
+    audio = probe_shard(stored, AUDIO.empty(), workers, why_missing=why).to_pylist()
+    assert [row["status"] for row in audio] == ["ok", "missing", "ok"]
+    assert audio[1]["reason"] == why["fma_site:1"]
+
+
+def test_rows_of_the_version_before_that_lack_a_url_are_mended(refresh):
+    page = "https://freemusicarchive.org/music/a/b/c/"
+    old = {
+        "track_id": "fma_site:1", "url": None, "run_id": "old", "fetched_at": datetime.now(UTC),
+        "attempts": 0, "bytes": 0, "outcome": "no_file",
+        "reason": "The site gives no file for this track.",
+    }  # fmt: skip
+    refresh.lake.write(FETCHES, FETCHES.of_rows([old]), SHARD)
+    assert not rows_valid(refresh.lake, [(FETCHES, SHARD)]).passed
+    assert refresh(track(1, file_url=None, page_url=page)) == []
+    assert rows_valid(refresh.lake, [(FETCHES, SHARD)]).passed
+    assert refresh.lake.read(FETCHES)["url"].to_pylist() == [page]
+
+
+def test_a_track_whose_page_was_not_read_is_not_said_to_have_no_licence(refresh, server):
+    page, why = "https://freemusicarchive.org/music/a/b/c/", "It answered with status 403."
+    unlicensed = track(0, license_url=None, page_url=page)
+    (row,) = refresh(unlicensed, policy=Policy(unread_pages={page: why}))
+    assert (row["outcome"], row["reason"]) == ("page_not_read", why)
+    (row,) = refresh(unlicensed)
+    assert row["outcome"] == "no_licence"
+    assert server.requests == []
+    assert outcomes(refresh(track(0, page_url=page), policy=Policy(unread_pages={page: why}))) == [
+        "ok"
+    ]
 
 
 @pytest.mark.parametrize(
