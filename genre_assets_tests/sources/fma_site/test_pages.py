@@ -2,7 +2,7 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genre_assets.sources.fma_site import parse_listing, parse_track
@@ -321,6 +321,7 @@ ODD = st.one_of(
 def test_one_odd_value_of_a_row_changes_no_other_row(field, value, place, number_of_rows):
     place = min(place, number_of_rows - 1)
     good = [row(number) for number in range(1, number_of_rows + 1)]
+    assume(field != "id" or value not in range(1, number_of_rows + 1))
     odd = [*good]
     odd[place] = Row(good[place].info | {field: value})
 
@@ -328,7 +329,7 @@ def test_one_odd_value_of_a_row_changes_no_other_row(field, value, place, number
 
     others = [one for one in parse_listing(listing(good)).rows if one.id != place + 1]
     assert [one for one in shown.rows if one.id in {o.id for o in others}] == others
-    mine = [one for one in shown.rows if one not in others]
+    mine = [one for one in shown.rows if one.id not in {o.id for o in others}]
     if not mine:
         (rejected,) = shown.rejected
         assert rejected.place == f"row {place + 1}" and rejected.reason.endswith(".")
