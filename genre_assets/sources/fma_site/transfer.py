@@ -11,7 +11,6 @@ import html
 import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -22,6 +21,7 @@ from urllib.parse import urljoin
 
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
+from genre_assets.sources.fma_site.deadline import Deadline
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
     ComeBackLater,
@@ -39,7 +39,6 @@ TRANSIENT = frozenset(
 )
 """Failures of the way or of the moment: tried again in the same run and by the next one."""
 
-_LIMIT_S = 1800.0
 _MOST_REQUESTS = 5
 _HEAD_BYTES = 64 * 1024
 _CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
@@ -60,7 +59,9 @@ class Access:
         pace: Gives the turns.
         robots: Says what may be asked for, of every host of the site.
         attempts: Tries of one file in one run.
-        timeout_s: Seconds without a byte after which a try is given up.
+        timeout_s: Seconds in which an answer has to begin, its headers all there, and seconds
+            without a byte of the file after which a try is given up.
+        limit_s: Seconds in which a whole file has to come.
         largest_bytes: A larger file is not taken.
     """
 
@@ -70,6 +71,7 @@ class Access:
     robots: Robots | HouseRules
     attempts: int = 4
     timeout_s: float = 30.0
+    limit_s: float = 1800.0
     largest_bytes: int = 500 * 2**20
 
     def refusal(self, url: str) -> tuple[str, str] | None:
@@ -124,6 +126,8 @@ class FileHost:
         self._client = httpx.Client(
             headers={"User-Agent": self._access.agent, "Accept-Encoding": "identity"},
             timeout=self._access.timeout_s,
+            # A deadline ends a connection that it saw being made.
+            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=self._access.site.is_live,
         )
         return self
@@ -198,11 +202,12 @@ class FileHost:
         named = url
         for _ in range(_MOST_REQUESTS):
             self._refuse_address(named, url)
-            with self._answer(named, headers, transfer) as answer:
+            with self._answer(named, headers, transfer) as (answer, deadline):
                 if not answer.has_redirect_location:
                     now = _Note.of_answer(url, named, answer)
                     transfer.etag = now.etag
-                    self._take(answer, now, note if headers else None, partial, transfer)
+                    before = note if headers else None
+                    self._take(answer, deadline, now, before, partial, transfer)
                     return
                 named = urljoin(named, answer.headers["location"])
         raise _TransferError("unexpected_answer", f"{url} is redirected again and again.")
@@ -220,27 +225,32 @@ class FileHost:
     @contextmanager
     def _answer(
         self, named: str, headers: dict[str, str], transfer: Transfer
-    ) -> Iterator["httpx.Response"]:
+    ) -> Iterator[tuple["httpx.Response", Deadline]]:
         import httpx
 
-        with self._access.pace.turn():
+        with self._access.pace.turn(), Deadline(self._access.timeout_s) as deadline:
             transfer.attempts += 1
             transfer.final_url, transfer.status = named, None
             asked = self._access.site.asked_at(named)
+            # The cookies of a host that sets many would be more than it takes with a request.
+            self._client.cookies.clear()
+            options = {"headers": headers, "extensions": deadline.extensions}
             try:
-                with self._client.stream("GET", asked, headers=headers) as answer:
+                with self._client.stream("GET", asked, **options) as answer:
                     transfer.status = answer.status_code
-                    yield answer
-            except httpx.TimeoutException as error:
-                reason = f"{named} did not answer for {self._access.timeout_s:g} s."
-                raise _PassingError("timed_out", reason) from error
+                    deadline.restart(self._access.limit_s)
+                    yield answer, deadline
             except httpx.TransportError as error:
+                if deadline.passed or isinstance(error, httpx.TimeoutException):
+                    reason = f"{named} did not answer in full within {self._access.timeout_s:g} s."
+                    raise _PassingError("timed_out", reason) from error
                 reason = f"{named} gave no answer: {_in_words(error)}."
                 raise _PassingError("unreachable", reason) from error
 
     def _take(
         self,
         answer: "httpx.Response",
+        deadline: Deadline,
         now: "_Note",
         before: "_Note | None",
         partial: "_Partial",
@@ -250,6 +260,7 @@ class FileHost:
 
         Args:
             answer: What came, which is no redirect.
+            deadline: Ends the answer when it takes too long.
             now: The file that it is of.
             before: The file that the partial one is a part of when the rest of it was asked for;
                 None when the whole file was.
@@ -278,18 +289,22 @@ class FileHost:
             raise _TransferError("no_length", reason)
         if start == 0:
             partial.begin(now)
-        self._stream(answer, now, partial, transfer)
+        self._stream(answer, deadline, now, partial, transfer)
         if now.total is None:
             partial.write_note(replace(now, total=partial.size))
         elif partial.size != now.total:
             raise _cut_short(now, partial)
 
     def _stream(
-        self, answer: "httpx.Response", now: "_Note", partial: "_Partial", transfer: Transfer
+        self,
+        answer: "httpx.Response",
+        deadline: Deadline,
+        now: "_Note",
+        partial: "_Partial",
+        transfer: Transfer,
     ) -> None:
         import httpx
 
-        deadline = time.monotonic() + _LIMIT_S
         size = partial.size
         self._refuse_size(now.total or 0, now, partial)
         with partial.path.open("ab") as file:
@@ -301,13 +316,13 @@ class FileHost:
                     file.write(block)
                     # What came is there for the next run, however this one ends.
                     file.flush()
-                    if time.monotonic() > deadline:
-                        reason = f"{now.final_url} was not whole after {_LIMIT_S:g} s."
-                        raise _TransferError("timed_out", reason)
             except httpx.TimeoutException as error:
                 reason = f"{now.final_url} stopped for {self._access.timeout_s:g} s at byte {size}."
                 raise _PassingError("timed_out", reason) from error
             except httpx.TransportError as error:
+                if deadline.passed:
+                    reason = f"{now.final_url} was not whole after {self._access.limit_s:g} s."
+                    raise _TransferError("timed_out", reason) from error
                 raise _cut_short(now, partial) from error
             os.fsync(file.fileno())
 
