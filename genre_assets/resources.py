@@ -122,6 +122,11 @@ class FmaSite(dg.ConfigurableResource):
     chromedriver: str | None = Field(
         default=None, description="Its driver; empty looks for it (GENRE_ASSETS_CHROMEDRIVER)."
     )
+    no_sandbox: bool = Field(
+        default=False,
+        description="Whether the browser may run without its sandbox, also on a live site "
+        "(GENRE_ASSETS_CHROMIUM_NO_SANDBOX).",
+    )
 
     def guest(self) -> "Guest":
         """Who asks the site, and how.
@@ -146,6 +151,7 @@ class FmaSite(dg.ConfigurableResource):
             self.interval_s,
             Path(self.chromium) if self.chromium else None,
             Path(self.chromedriver) if self.chromedriver else None,
+            self.no_sandbox,
         )
 
 
@@ -196,6 +202,7 @@ def resources_from(settings: Settings) -> dict[str, dg.ConfigurableResource]:
             interval_s=settings.fma_site_interval_s,
             chromium=str(settings.chromium) if settings.chromium else None,
             chromedriver=str(settings.chromedriver) if settings.chromedriver else None,
+            no_sandbox=settings.chromium_no_sandbox,
         ),
         "licence_policy": LicencePolicy(excluded=sorted(settings.excluded_licences)),
         "workers": Workers(count=settings.workers),

@@ -23,6 +23,7 @@ class WebAnswer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     promised: int | None = None  # the length that is announced, where the body is cut
+    cookies: list[str] = field(default_factory=list)
     held: threading.Event | None = None  # answers no sooner
 
 
@@ -73,6 +74,8 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
                 self.send_response(answer.status)
                 for name, value in (headers | answer.headers).items():
                     self.send_header(name, value)
+                for cookie in answer.cookies:
+                    self.send_header("Set-Cookie", cookie)
                 self.end_headers()
                 self.wfile.write(body)
 
