@@ -1,7 +1,5 @@
 """Who asks the site, and how: under which name, how often, and only what robots.txt allows."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from genre_assets.lake.tables import Lake
+from genre_assets.own_temp import own_temp_folder
 from genre_assets.progress import Log, silent
 from genre_assets.sources.fma_site.address import (
     DEMO_FILE_HOST,
@@ -122,5 +121,5 @@ class Guest:
             lock = lake.root / "locks" / "fma_site.lock"
             return Pace(max(self.interval_s or 0.0, crawl_delay), lock)
         wanted = POLITE_INTERVAL_S if self.interval_s is None else self.interval_s
-        lock = Path(tempfile.gettempdir()) / f"genre_assets-fma_site-{os.getuid()}.lock"
+        lock = own_temp_folder() / "fma_site.lock"
         return Pace(max(wanted, crawl_delay, SHORTEST_INTERVAL_S), lock)
