@@ -30,7 +30,8 @@ from genre_assets.sources.fma_site.chromium import (
     quieten,
 )
 from genre_assets.sources.fma_site.gate import Gate, GateClosed
-from genre_assets.sources.fma_site.guardian import Guardian
+from genre_assets.sources.fma_site.guardian import Guardian, processes_of
+from genre_assets.sources.fma_site.orphans import adopt_orphans, reap_orphans, release_orphans
 from genre_assets.sources.fma_site.pace import Pace
 
 if TYPE_CHECKING:
@@ -393,6 +394,7 @@ def _start(
 
     quieten()
     guardian = Guardian()
+    adopt_orphans()
     service = Service(
         str(chromium.driver),
         # The log's path puts the folder on the driver's command line, where the guardian looks.
@@ -428,11 +430,14 @@ def _start(
 
 
 def _end(service: Service, guardian: Guardian) -> None:
-    guardian.close()
     process = getattr(service, "process", None)
+    browsers = {browser.pid for browser in processes_of(guardian.folder)}
+    guardian.close()
     if process is not None:
         process.wait()
+        reap_orphans(process.pid, browsers)
     service.stop()  # only closes its pipes by now
+    release_orphans()
 
 
 def _devtools(driver: Remote, command: str, arguments: dict[str, Any]) -> None:
