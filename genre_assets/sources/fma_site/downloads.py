@@ -24,7 +24,7 @@ import pyarrow as pa
 from genre_assets.audio.probe import LIMIT_S, Probe, probe
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.errors import UserError
+from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.lake.tables import Journal
@@ -44,6 +44,7 @@ from genre_assets.sources.fma_site.choice import (
     with_addresses,
 )
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
+from genre_assets.sources.fma_site.room import megabytes, not_kept
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
 
 __all__ = ["ASKED_AGAIN", "SOURCE", "Choice", "Policy", "partial_key"]
@@ -106,7 +107,8 @@ def download_shard(
 
     Raises:
         HostInTrouble: If the host of the files fails again and again, or wants to be left alone.
-        UserError: If the store cannot be written, such as on a full disk.
+        DiskFullError: If there is no room for a file.
+        UserError: If the store cannot be written for another reason.
     """
     listed = [row for row in tracks.to_pylist() if row["source"] == SOURCE]
     past = by_track(joined(previous, journal))
@@ -219,7 +221,12 @@ class _Shard(Choice):
         )
         with FileHost(self.access) as host:
             for track in tracks:
-                row, wait_s = self._download(track, host, workers)
+                try:
+                    row, wait_s = self._download(track, host, workers)
+                except DiskFullError as error:
+                    raise _with_all_that_is_left(
+                        error, len(tracks) - progress.done, received, outcomes["ok"]
+                    ) from error
                 received += row["bytes"]
                 outcomes[row["outcome"]] += 1
                 progress.count(failed=row["outcome"] != "ok")
@@ -243,10 +250,7 @@ class _Shard(Choice):
                 return self._kept(track, answer, partial, workers), wait_s
             return self._recorded(track, answer), wait_s
         except OSError as error:
-            raise UserError(
-                f"The download of {url} cannot be kept in {self.store.root}: "
-                f"{error.strerror or error}."
-            ) from error
+            raise not_kept(url, self.store.root, error) from error
 
     def _kept(self, track: dict, answer: dict, partial: Path, workers: WorkerPool) -> dict:
         """Move a whole file to the store, unless it had to go."""
@@ -284,6 +288,13 @@ class _Shard(Choice):
             "attempts": 0,
             "sha256": None,
         } | answer
+
+
+def _with_all_that_is_left(
+    error: DiskFullError, left: int, received: int, files: int
+) -> DiskFullError:
+    all_of_it = f", about {megabytes(received / files * left)} in all" if files else ""
+    return DiskFullError(f"{error} {counted(left, 'file')} left to download{all_of_it}.")
 
 
 def _probed(path: Path, workers: WorkerPool) -> Probe:

@@ -30,6 +30,7 @@ from genre_assets.sources.fma_site.pace import (
     retry_after_seconds,
 )
 from genre_assets.sources.fma_site.robots import HouseRules, Robots
+from genre_assets.sources.fma_site.room import not_kept, require_room
 
 if TYPE_CHECKING:
     import httpx
@@ -147,7 +148,8 @@ class FileHost:
             What became of it. Failures in :data:`TRANSIENT` leave what came for the next try.
 
         Raises:
-            UserError: If the partial file cannot be written, such as on a full disk.
+            DiskFullError: If there is no room for it.
+            UserError: If the partial file cannot be written for another reason.
         """
         transfer = Transfer(final_url=url)
         tries = retries(
@@ -166,11 +168,11 @@ class FileHost:
             transfer.wait_s = failure.wait_s
         except ComeBackLater:
             raise
+        except UserError:
+            raise
         except OSError as error:
-            raise UserError(
-                f"The download of {url} cannot be kept in {partial.parent}: "
-                f"{error.strerror or error}."
-            ) from error
+            needed = _Partial(partial).missing(url)
+            raise not_kept(url, partial.parent, error, needed) from error
         except Exception as error:
             transfer.outcome = "failed"
             transfer.reason = f"{url} met an error that nobody foresaw: {_in_words(error)}."
@@ -307,12 +309,15 @@ class FileHost:
 
         size = partial.size
         self._refuse_size(now.total or 0, now, partial)
+        require_room(now.url, partial.path.parent, max((now.total or 0) - size, 0))
         with partial.path.open("ab") as file:
             try:
                 for block in answer.iter_raw():
                     size += len(block)
                     transfer.bytes += len(block)
                     self._refuse_size(size, now, partial)
+                    left = max((now.total or 0) - size, 0) + len(block)
+                    require_room(now.url, partial.path.parent, left)
                     file.write(block)
                     # What came is there for the next run, however this one ends.
                     file.flush()
@@ -409,6 +414,11 @@ class _Partial:
         except (FileNotFoundError, ValueError, TypeError):
             return None
         return note if note.url == url and self.size else None
+
+    def missing(self, url: str) -> int:
+        """Bytes of a file that are still to come, 0 where nobody knows."""
+        note = self.note(url)
+        return max((note.total or 0) - self.size, 0) if note else 0
 
     def write_note(self, note: _Note) -> None:
         self._note_path.write_text(json.dumps(asdict(note)))

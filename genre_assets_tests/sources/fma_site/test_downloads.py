@@ -8,19 +8,21 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import stamina
 
 from genre_assets.audio.probe import probe_shard
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.errors import UserError
+from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
 from genre_assets.quality.tables import keys_unique, rows_valid
 from genre_assets.sources.fma_site import downloads as module
+from genre_assets.sources.fma_site import room
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
     ASKED_AGAIN,
@@ -450,6 +452,26 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_one_sentence(refresh, 
     with pytest.raises(UserError, match="No space left on device") as raised:
         refresh(track(0))
     assert f"{FILES}/0.mp3" in str(raised.value)
+
+
+def test_a_disk_that_fills_up_ends_the_downloads_in_one_sentence(refresh, server, monkeypatch):
+    def usage(folder):
+        free = 10**9 if len(server.requests) < 2 else room.KEPT_FREE_BYTES + 4_000_000
+        return SimpleNamespace(total=10**10, free=free)
+
+    monkeypatch.setattr(room.shutil, "disk_usage", usage)
+    tracks = [track(n) for n in range(3)]
+    server.files["/1.mp3"].body = b"\xff" * 5_000_000
+    with pytest.raises(DiskFullError) as raised:
+        refresh(*tracks)
+    said = str(raised.value)
+    assert said.startswith(f"The disk is full: the download of {FILES}/1.mp3 cannot be kept in ")
+    assert "5.0 MB are needed for it" in said and "2 files left to download, about" in said
+    assert [request.path for request in server.requests] == ["/0.mp3", "/1.mp3"]
+
+    monkeypatch.undo()
+    assert outcomes(refresh(*tracks))[0] == "ok"
+    assert [request.path for request in server.requests].count("/0.mp3") == 1
 
 
 def test_audio_is_probed_where_it_lies_and_says_why_it_is_missing(refresh, server, workers, clips):
