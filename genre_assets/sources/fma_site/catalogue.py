@@ -166,10 +166,10 @@ def sweep_site(
             swept.append(sweep_genre(genre, read, known_here, mode_now, now=now, log=log))
         stored = _known_among(swept, known)
         seen = _seen(site, swept, stored, findings)
-        fresh_since = now() - PAGES_STAY_FRESH
+        moment = now()
         unread = set(rejected["origin"].to_pylist())
         wanted = {id_: track for id_, track in seen.items() if _needs_page(track, archive, unread)}
-        facts = _page_facts(wanted, read, archive, fresh_since, findings, log)
+        facts = _page_facts(wanted, read, archive, moment, findings, log)
     except SourceError as error:
         rows = _sweep_rows(archive.sweep_id, swept, _known_among(swept, known))
         if genre not in {sweep.genre for sweep in swept}:
@@ -228,6 +228,8 @@ def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datet
         & (pc.field("mode") == "full")
         & pc.field("complete")
         & (pc.field("started_at") > pa.scalar(now - FULL_SWEEP_EVERY))
+        # One from the future was made while the clock was wrong.
+        & (pc.field("started_at") <= pa.scalar(now))
     )
     return "incremental" if recent.num_rows else "full"
 
@@ -275,7 +277,7 @@ def _page_facts(
     wanted: dict[int, _Seen],
     read: Read,
     archive: Archive,
-    fresh_since: datetime,
+    now: datetime,
     findings: _Findings,
     log: Log,
 ) -> dict[int, _PageFacts]:
@@ -285,9 +287,10 @@ def _page_facts(
     for id_, track in wanted.items():
         url = track.row.url
         try:
-            facts[id_] = _kept_facts(
-                archive.latest(url, "track", fresh_since), track, findings
-            ) or _facts_of(read(url, "track"), track, findings)
+            kept = archive.latest(url, "track", now - PAGES_STAY_FRESH, now)
+            facts[id_] = _kept_facts(kept, track, findings) or _facts_of(
+                read(url, "track"), track, findings
+            )
             findings.failures_in_a_row = 0
         except UserError as error:
             findings.failures_in_a_row += 1

@@ -116,7 +116,8 @@ class Choice:
 
     def _is_left_alone(self, latest: dict) -> bool:
         answered = latest["attempts"] > 0 and latest["outcome"] not in TRANSIENT
-        recent = datetime.now(UTC) - latest["fetched_at"] < self.policy.again_after
+        ago = datetime.now(UTC) - latest["fetched_at"]
+        recent = timedelta(0) <= ago < self.policy.again_after
         return answered and recent and latest["sha256"] is None
 
 

@@ -220,6 +220,18 @@ def test_a_genre_is_swept_in_full_again_after_seven_days(platform):
     assert modes == ["full", *["incremental"] * 6, "full", "incremental"]
 
 
+def test_a_sweep_while_the_clock_was_ahead_does_not_put_off_the_next_full_one(platform):
+    here = platform({"Techno": [2, 1]}, licences={1: None})
+    here.site.clock.later(days=400)
+    here.sweep()
+    here.site.clock.later(days=-400)
+
+    here.sweep()
+
+    assert here.last_sweep()["mode"] == "full"
+    assert here.site.asked_for("track") == [track_info(1)["url"]]
+
+
 def test_a_full_sweep_that_came_to_no_end_is_made_again(platform):
     here = platform({"Techno": [1]})
     here.sweep()
