@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,22 @@ from genre_assets.sources.fma_site.address import ForeignAddress
 from genre_assets.sources.fma_site.chromium import (
     BrowserMissing,
     Chromium,
+    environment_in,
     find_chromium,
     quieten,
+    resolver_rules,
 )
 from genre_assets.sources.fma_site.gate import Gate, GateClosed
 from genre_assets.sources.fma_site.guardian import Guardian, processes_of
 from genre_assets.sources.fma_site.orphans import adopt_orphans, reap_orphans, release_orphans
 from genre_assets.sources.fma_site.pace import Pace
+from genre_assets.sources.fma_site.wire import (
+    Answer,
+    NoAnswer,
+    is_no_page,
+    require_page,
+    with_event,
+)
 
 if TYPE_CHECKING:
     from selenium.webdriver import ChromeOptions, Remote
@@ -51,7 +60,6 @@ __all__ = [
 TRIES_PER_PAGE = 4
 LARGEST_PAGE_CHARS = 8 * 1024 * 1024
 
-_TEXT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 _ENDED_WITHIN_S = 2.0
 _ANSWERS_WITHIN_S = 15.0
 """Seconds beyond the page's own that the driver may take before it counts as hung."""
@@ -87,10 +95,6 @@ _READ_PAGE = """
 
 class BrowserFailed(SourceError):  # noqa: N818
     """The browser was lost again and again over one page."""
-
-
-class NoAnswer(SourceError):  # noqa: N818
-    """The site did not answer, or not in full."""
 
 
 class _Lost(Exception):  # noqa: N818
@@ -215,7 +219,7 @@ class Browser:
             answer = self._running.open(url)
             if answer.hops:
                 self._require_own(answer.hops[-1], url)
-            _require_page(url, answer)
+            require_page(url, answer)
             length, html = self._running.page()
         if length > LARGEST_PAGE_CHARS:
             raise SourceError(
@@ -237,69 +241,6 @@ class Browser:
         raise ForeignAddress(f"{leads} is none of {hosts}: it is not read.")
 
 
-@dataclass
-class _Answer:
-    """What went over the wire for one page: the page itself tells of no status and no cut.
-
-    Attributes:
-        request: Id of the request.
-        hops: The URL that was asked for and those that it was redirected to.
-        status: HTTP status, or 0 without an answer.
-        mime: Media type.
-        retry_after: The header of that name, or None.
-        ended: Whether the answer is complete, or failed.
-        failure: Why it failed, as the browser calls it, or None.
-    """
-
-    request: str = ""
-    hops: list[str] = field(default_factory=list)
-    status: int = 0
-    mime: str = ""
-    retry_after: str | None = None
-    ended: bool = False
-    failure: str | None = None
-
-
-def _with_event(answer: _Answer, event: dict[str, Any], frame: str) -> _Answer:
-    """The answer as known after one more event of the browser's network log."""
-    said = event["params"]
-    if event["method"] == "Network.requestWillBeSent":
-        if said.get("type") == "Document" and said.get("frameId") == frame:
-            if said["requestId"] != answer.request:
-                if answer.status or answer.ended:
-                    return answer  # the page leads on to another, which the gate holds back
-                answer = _Answer(said["requestId"])
-            answer.hops.append(said["request"]["url"])
-    elif said.get("requestId") == answer.request:
-        match event["method"]:
-            case "Network.responseReceived":
-                response = said["response"]
-                answer.status, answer.mime = response["status"], response["mimeType"]
-                headers = {name.lower(): value for name, value in response["headers"].items()}
-                answer.retry_after = headers.get("retry-after")
-            case "Network.loadingFinished":
-                answer.ended = True
-            case "Network.loadingFailed":
-                answer.ended, answer.failure = True, said["errorText"]
-    return answer
-
-
-def _require_page(url: str, answer: _Answer) -> None:
-    if _is_no_page(answer):
-        raise SourceError(
-            f"{url} answered {answer.status} with no page ({answer.mime or 'of no type'})."
-        )
-    if answer.failure or not answer.ended or not answer.status:
-        reason = answer.failure or "it stopped in the middle"
-        raise NoAnswer(f"{url} was not answered in full ({reason}): see whether the site is up.")
-
-
-def _is_no_page(answer: _Answer) -> bool:
-    # The browser aborts what it has nothing to show for: a download, or no content.
-    aborted = answer.failure == "net::ERR_ABORTED"
-    return aborted or (answer.status > 0 and answer.mime not in _TEXT_TYPES)
-
-
 class _Running:
     """A started browser."""
 
@@ -310,7 +251,7 @@ class _Running:
         self._gate = gate
         self._frame = driver.current_window_handle
 
-    def open(self, url: str) -> _Answer:
+    def open(self, url: str) -> Answer:
         """Go to a page; returns what went over the wire.
 
         Raises:
@@ -345,13 +286,13 @@ class _Running:
         _end(self._service, self._guardian)
         self._gate.close()
 
-    def _answer(self) -> _Answer:
-        answer = _Answer()
+    def _answer(self) -> Answer:
+        answer = Answer()
         give_up_at = time.monotonic() + _ENDED_WITHIN_S
         while True:
             for event in self._events():
-                answer = _with_event(answer, event, self._frame)
-            if answer.ended or _is_no_page(answer) or time.monotonic() > give_up_at:
+                answer = with_event(answer, event, self._frame)
+            if answer.ended or is_no_page(answer) or time.monotonic() > give_up_at:
                 return answer
             time.sleep(0.01)
 
@@ -400,7 +341,7 @@ def _start(
         # The log's path puts the folder on the driver's command line, where the guardian looks.
         service_args=[f"--log-path={guardian.folder}/driver.log", "--log-level=SEVERE"],
         log_output=subprocess.DEVNULL,
-        env=_environment(guardian.folder),
+        env=environment_in(guardian.folder),
         popen_kw={"start_new_session": True},  # Ctrl-C is for our process to deal with
     )
     try:
@@ -462,24 +403,10 @@ def _options(
         options.add_argument("--no-sandbox")
     options.add_argument(f"--user-agent={agent}")
     options.add_argument(f"--user-data-dir={folder}/profile")
-    options.add_argument(f"--host-resolver-rules={_resolver_rules(allowed_hosts)}")
+    options.add_argument(f"--host-resolver-rules={resolver_rules(allowed_hosts)}")
     options.add_experimental_option("prefs", _PREFERENCES)
     options.add_experimental_option(
         "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
     )
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     return options
-
-
-def _resolver_rules(allowed_hosts: Collection[str]) -> str:
-    """Rules by which no name but those of the allowed hosts leads anywhere."""
-    with_port = sorted(host for host in allowed_hosts if ":" in host)
-    rest = sorted(set(allowed_hosts) - set(with_port))
-    kept = [f"MAP {host} {host}" for host in with_port]
-    return " , ".join([*kept, "MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in rest)])
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The environment in which all that the browser writes lands in its folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}

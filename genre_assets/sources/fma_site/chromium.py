@@ -108,3 +108,17 @@ def quieten() -> None:
     """Keep what Selenium and its HTTP client log to themselves."""
     for name in ("selenium", "urllib3"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def resolver_rules(allowed_hosts: Collection[str]) -> str:
+    """Rules by which no name but those of the allowed hosts leads anywhere."""
+    with_port = sorted(host for host in allowed_hosts if ":" in host)
+    rest = sorted(set(allowed_hosts) - set(with_port))
+    kept = [f"MAP {host} {host}" for host in with_port]
+    return " , ".join([*kept, "MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in rest)])
+
+
+def environment_in(folder: Path) -> dict[str, str]:
+    """The environment in which all that the browser writes lands in its folder."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
+    return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}

@@ -7,13 +7,11 @@ of the last modification, goes with the question, so that parts of two files are
 Light: httpx is imported when a file is asked for.
 """
 
-import html
-import json
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +19,7 @@ from urllib.parse import urljoin
 
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
+from genre_assets.sources.fma_site.answers import beginning, html_page, range_of
 from genre_assets.sources.fma_site.deadline import Deadline
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
@@ -29,6 +28,7 @@ from genre_assets.sources.fma_site.pace import (
     retries,
     retry_after_seconds,
 )
+from genre_assets.sources.fma_site.partial import Note, Partial
 from genre_assets.sources.fma_site.robots import HouseRules, Robots
 from genre_assets.sources.fma_site.room import not_kept, require_room
 
@@ -41,12 +41,7 @@ TRANSIENT = frozenset(
 """Failures of the way or of the moment: tried again in the same run and by the next one."""
 
 _MOST_REQUESTS = 5
-_HEAD_BYTES = 64 * 1024
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
-_HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:-]{1,60}")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
-_HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,100})", re.IGNORECASE)
 _BINARY = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
@@ -162,7 +157,7 @@ class FileHost:
         try:
             for attempt in tries:
                 with attempt:
-                    self._try(url, _Partial(partial), transfer)
+                    self._try(url, Partial(partial), transfer)
         except _TransferError as failure:
             transfer.outcome, transfer.reason = failure.outcome, failure.reason
             transfer.wait_s = failure.wait_s
@@ -171,14 +166,14 @@ class FileHost:
         except UserError:
             raise
         except OSError as error:
-            needed = _Partial(partial).missing(url)
+            needed = Partial(partial).missing(url)
             raise not_kept(url, partial.parent, error, needed) from error
         except Exception as error:
             transfer.outcome = "failed"
             transfer.reason = f"{url} met an error that nobody foresaw: {_in_words(error)}."
         return transfer
 
-    def _try(self, url: str, partial: "_Partial", transfer: Transfer) -> None:
+    def _try(self, url: str, partial: "Partial", transfer: Transfer) -> None:
         note = partial.note(url)
         if note and note.total == partial.size:
             transfer.final_url, transfer.etag = note.final_url, note.etag
@@ -192,12 +187,12 @@ class FileHost:
         head = partial.head()
         if not head or _MARKUP.match(head):
             partial.forget()
-            what = _html_page(head) if head else "no bytes at all"
+            what = html_page(head) if head else "no bytes at all"
             raise _TransferError(
                 "not_audio", f"{transfer.final_url} answered with {what}, not audio."
             )
 
-    def _ask(self, url: str, partial: "_Partial", note: "_Note | None", transfer: Transfer) -> None:
+    def _ask(self, url: str, partial: "Partial", note: "Note | None", transfer: Transfer) -> None:
         headers = {}
         if note and note.validator:
             headers = {"Range": f"bytes={partial.size}-", "If-Range": note.validator}
@@ -206,7 +201,7 @@ class FileHost:
             self._refuse_address(named, url)
             with self._answer(named, headers, transfer) as (answer, deadline):
                 if not answer.has_redirect_location:
-                    now = _Note.of_answer(url, named, answer)
+                    now = Note.of_answer(url, named, answer)
                     transfer.etag = now.etag
                     before = note if headers else None
                     self._take(answer, deadline, now, before, partial, transfer)
@@ -253,9 +248,9 @@ class FileHost:
         self,
         answer: "httpx.Response",
         deadline: Deadline,
-        now: "_Note",
-        before: "_Note | None",
-        partial: "_Partial",
+        now: "Note",
+        before: "Note | None",
+        partial: "Partial",
         transfer: Transfer,
     ) -> None:
         """Add an answer to the partial file, until it is the whole file.
@@ -270,7 +265,7 @@ class FileHost:
             transfer: Counts what comes.
         """
         if before and answer.status_code == 416:
-            if _range_of(answer) == (None, partial.size):
+            if range_of(answer) == (None, partial.size):
                 partial.write_note(replace(before, total=partial.size))
                 return
             partial.forget()
@@ -279,7 +274,7 @@ class FileHost:
         _refuse_other_types(answer, now.final_url)
         start = 0
         if answer.status_code == 206:
-            start, total = _range_of(answer)
+            start, total = range_of(answer)
             now = replace(now, total=total)
             if start != (partial.size if before else 0) or (before and not before.may_be(now)):
                 partial.forget()
@@ -301,8 +296,8 @@ class FileHost:
         self,
         answer: "httpx.Response",
         deadline: Deadline,
-        now: "_Note",
-        partial: "_Partial",
+        now: "Note",
+        partial: "Partial",
         transfer: Transfer,
     ) -> None:
         import httpx
@@ -331,7 +326,7 @@ class FileHost:
                 raise _cut_short(now, partial) from error
             os.fsync(file.fileno())
 
-    def _refuse_size(self, size: int, now: "_Note", partial: "_Partial") -> None:
+    def _refuse_size(self, size: int, now: "Note", partial: "Partial") -> None:
         largest = self._access.largest_bytes
         if size > largest:
             partial.forget()
@@ -353,95 +348,11 @@ class _PassingError(_TransferError):
     """A try that failed where the next one may not."""
 
 
-@dataclass(frozen=True)
-class _Note:
-    """Which file a partial file is a part of; the total is None until it is known."""
-
-    url: str
-    final_url: str
-    etag: str | None
-    last_modified: str | None
-    total: int | None
-
-    @classmethod
-    def of_answer(cls, url: str, final_url: str, answer: "httpx.Response") -> "_Note":
-        length = answer.headers.get("content-length")
-        return cls(
-            url,
-            final_url,
-            answer.headers.get("etag"),
-            answer.headers.get("last-modified"),
-            int(length) if length else None,
-        )
-
-    @property
-    def validator(self) -> str | None:
-        """What If-Range can be given; None when a changed file could not be told from this one."""
-        if self.etag and _STRONG_ETAG.fullmatch(self.etag):
-            return self.etag
-        if self.last_modified and _HTTP_DATE.fullmatch(self.last_modified):
-            return self.last_modified
-        return None
-
-    def may_be(self, other: "_Note") -> bool:
-        """Whether nothing that both notes know tells the files apart."""
-        known = (
-            (self.etag, other.etag),
-            (self.last_modified, other.last_modified),
-            (self.total, other.total),
-        )
-        return all(mine == theirs for mine, theirs in known if None not in (mine, theirs))
-
-
-@dataclass(frozen=True)
-class _Partial:
-    """What came of a file so far, and the note beside it."""
-
-    path: Path
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def head(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
-
-    def note(self, url: str) -> _Note | None:
-        """The note, when there is one for that URL and a part to go on from."""
-        try:
-            note = _Note(**json.loads(self._note_path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-        return note if note.url == url and self.size else None
-
-    def missing(self, url: str) -> int:
-        """Bytes of a file that are still to come, 0 where nobody knows."""
-        note = self.note(url)
-        return max((note.total or 0) - self.size, 0) if note else 0
-
-    def write_note(self, note: _Note) -> None:
-        self._note_path.write_text(json.dumps(asdict(note)))
-
-    def begin(self, note: _Note) -> None:
-        """Start anew: a note never stands beside bytes of another file."""
-        self.forget()
-        self.write_note(note)
-
-    def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note_path.unlink(missing_ok=True)
-
-    @property
-    def _note_path(self) -> Path:
-        return self.path.with_suffix(".json")
-
-
 def _is_worth_another_try(error: Exception) -> bool:
     return isinstance(error, _PassingError) and error.wait_s <= LONGEST_WAIT_S
 
 
-def _refuse_failure(answer: "httpx.Response", named: str, partial: _Partial) -> None:
+def _refuse_failure(answer: "httpx.Response", named: str, partial: Partial) -> None:
     status = answer.status_code
     said = f"{named} answered {status} {answer.reason_phrase}".rstrip() + "."
     wait_s = retry_after_seconds(answer.headers.get("retry-after"), datetime.now(UTC)) or 0.0
@@ -468,35 +379,11 @@ def _refuse_other_types(answer: "httpx.Response", named: str) -> None:
         reason = f"{named} answered in the encoding {encoding!r}, which nobody asked for."
         raise _TransferError("unexpected_answer", reason)
     if not kind.startswith("audio/") and kind not in _BINARY:
-        what = _html_page(_beginning(answer)) if kind == "text/html" else kind
+        what = html_page(beginning(answer)) if kind == "text/html" else kind
         raise _TransferError("not_audio", f"{named} answered with {what}, not audio.")
 
 
-def _beginning(answer: "httpx.Response") -> bytes:
-    head = b""
-    for block in answer.iter_raw():
-        head += block
-        if len(head) >= _HEAD_BYTES:
-            break
-    return head[:_HEAD_BYTES]
-
-
-def _html_page(head: bytes) -> str:
-    found = _HTML_TITLE.search(head.decode("utf-8", "replace"))
-    title = " ".join(html.unescape(found[1]).split()) if found else ""
-    return f"a web page, {title!r}" if title else "a web page without a title"
-
-
-def _range_of(answer: "httpx.Response") -> tuple[int | None, int | None]:
-    """First byte and total size by the Content-Range; None for what it does not say."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if not found:
-        return None, None
-    first, total = found.groups()
-    return int(first) if first else None, int(total) if total != "*" else None
-
-
-def _cut_short(now: _Note, partial: _Partial) -> _PassingError:
+def _cut_short(now: Note, partial: Partial) -> _PassingError:
     total = f" of {now.total}" if now.total is not None else ""
     return _PassingError(
         "cut_short", f"{now.final_url} broke off after {partial.size}{total} bytes."
