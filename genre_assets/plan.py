@@ -41,6 +41,7 @@ from genre_assets.models.registry import MODELS
 from genre_assets.rates import seconds_an_item
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import SOURCE, Choice, Policy, stored_paths
+from genre_assets.sources.fma_site.known import unread_pages
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access
@@ -70,6 +71,7 @@ _TRACK_COLUMNS = [
     "allows_derivatives",
     "allows_commercial_use",
     "file_url",
+    "page_url",
     "path",
     "file_bytes",
     "file_mtime_ns",
@@ -214,9 +216,12 @@ class _Shards:
         # Without a setting it is the demo's site, wherever on this machine it will be.
         self._site = Site(site or "http://127.0.0.1")
         self._gone = taken_down(lake)
-        self._policy = Policy(excluded_licences)
+        unread = unread_pages(lake)
+        self._policy = Policy(excluded_licences, unread_pages=unread)
         if self._gone != TakenDown():
-            self._policy = Policy(excluded_licences, self._gone.reason_for, self._gone.contents)
+            self._policy = Policy(
+                excluded_licences, self._gone.reason_for, self._gone.contents, unread
+            )
 
     def work(self, shard: str) -> list[Work]:
         tracks = self._read(TRACKS, shard, _TRACK_COLUMNS)

@@ -152,6 +152,11 @@ class FmaSite(dg.ConfigurableResource):
         default=None, description="Its driver; empty looks for it (GENRE_ASSETS_CHROMEDRIVER)."
     )
     believe_removals: bool = _BELIEVE_REMOVALS
+    no_sandbox: bool = Field(
+        default=False,
+        description="Whether the browser may run without its sandbox, also on a live site "
+        "(GENRE_ASSETS_CHROMIUM_NO_SANDBOX).",
+    )
 
     def guest(self) -> "Guest":
         """Who asks the site, and how.
@@ -176,6 +181,7 @@ class FmaSite(dg.ConfigurableResource):
             self.interval_s,
             Path(self.chromium) if self.chromium else None,
             Path(self.chromedriver) if self.chromedriver else None,
+            self.no_sandbox,
         )
 
 
@@ -232,6 +238,7 @@ def resources_from(settings: Settings) -> dict[str, dg.ConfigurableResource]:
             chromium=str(settings.chromium) if settings.chromium else None,
             chromedriver=str(settings.chromedriver) if settings.chromedriver else None,
             believe_removals=settings.believe_removals,
+            no_sandbox=settings.chromium_no_sandbox,
         ),
         "licence_policy": LicencePolicy(excluded=sorted(settings.excluded_licences)),
         "workers": Workers(count=settings.workers),

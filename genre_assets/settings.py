@@ -59,6 +59,8 @@ class Settings:
             None for what is polite.
         chromium: The browser, ``GENRE_ASSETS_CHROMIUM``, or None to look for it.
         chromedriver: Its driver, ``GENRE_ASSETS_CHROMEDRIVER``, or None to look for it.
+        chromium_no_sandbox: Whether the browser may run without its sandbox, also on a live site,
+            ``GENRE_ASSETS_CHROMIUM_NO_SANDBOX``.
         excluded_licences: ``nd`` and ``nc`` where licences that forbid derivatives or commercial
             use are not wanted, ``GENRE_ASSETS_EXCLUDED_LICENCES``.
         workers: Worker processes, ``GENRE_ASSETS_WORKERS``.
@@ -77,6 +79,7 @@ class Settings:
     fma_site_interval_s: float | None
     chromium: Path | None
     chromedriver: Path | None
+    chromium_no_sandbox: bool
     excluded_licences: frozenset[str]
     workers: int
 
@@ -108,6 +111,7 @@ def read_settings(environment: dict[str, str] | None = None) -> Settings:
         fma_site_interval_s=_interval(env.get("GENRE_ASSETS_FMA_SITE_INTERVAL") or None),
         chromium=_program(env, "GENRE_ASSETS_CHROMIUM"),
         chromedriver=_program(env, "GENRE_ASSETS_CHROMEDRIVER"),
+        chromium_no_sandbox=_yes_or_no(env, "GENRE_ASSETS_CHROMIUM_NO_SANDBOX"),
         excluded_licences=_excluded_licences(env.get("GENRE_ASSETS_EXCLUDED_LICENCES") or ""),
         workers=_workers(env.get("GENRE_ASSETS_WORKERS") or None),
     )

@@ -210,6 +210,7 @@ def fetches(
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
     from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
+    from genre_assets.sources.fma_site.known import unread_pages
     from genre_assets.takedowns.record import taken_down
     from genre_assets.takedowns.removal import enforce
 
@@ -225,7 +226,10 @@ def fetches(
             account = Account()
             # Read anew for each shard: a first download takes days.
             gone = taken_down(opened)
-            policy = Policy(frozenset(licence_policy.excluded), gone.reason_for, gone.contents)
+            policy = Policy(
+                frozenset(licence_policy.excluded), gone.reason_for, gone.contents,
+                unread_pages(opened),
+            )  # fmt: skip
             listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
             with opened.held(FETCHES, shard, context.log.info):
                 previous = opened.read(FETCHES, [shard])

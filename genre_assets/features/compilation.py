@@ -8,13 +8,13 @@ Light: neither numba nor librosa is imported.
 
 import os
 import sys
-import tempfile
 from importlib.util import find_spec
 from pathlib import Path
 
 from filelock import FileLock
 
 from genre_assets.errors import UserError
+from genre_assets.own_temp import own_temp_folder
 from genre_assets.progress import Log, silent
 
 COMPILING = (
@@ -32,7 +32,7 @@ def compilation_lock() -> FileLock:
     do not fit each other, and from then on every process that loads them dies with a segmentation
     fault.
     """
-    return FileLock(Path(tempfile.gettempdir()) / f"genre_assets-compiles-{os.getuid()}.lock")
+    return FileLock(own_temp_folder() / "compiles.lock")
 
 
 def require_a_place_for_kernels(log: Log = silent) -> None:

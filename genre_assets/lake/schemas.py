@@ -167,7 +167,7 @@ FETCHES = Table(
     "fetches",
     _schema(
         _TRACK_ID,
-        ("url", pa.string(), "the URL that was asked for, under the site's own name"),
+        ("url", pa.string(), "URL of the file, or the track's page where there is no file"),
         ("final_url", pa.string(), "the URL that answered, after redirects"),
         ("run_id", pa.string(), "the run that asked"),
         ("fetched_at", TIME, "when the answer was complete or the try was given up"),

@@ -30,6 +30,7 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
+from genre_assets.quality.tables import keys_unique, parts_of, rows_valid
 from genre_assets.resources import FmaSite, LakeResource, LicencePolicy, Workers
 from genre_assets.sources.fma_site.browser import BrowserMissing, find_chromium
 from genre_assets_tests.assets.conftest import BIN, Platform
@@ -327,6 +328,65 @@ def test_an_unlicensed_track_is_catalogued_and_never_asked_for(tmp_path, site):
     (file,) = (row for row in scrape.rows(AUDIO) if row["track_id"] == f"fma_site:{first.id}")
     assert file["status"] == "missing"
     assert "licence" in file["reason"]
+
+
+def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, site):
+    good, no_file, refused, login, missing, odd, *_ = (
+        track for track in site.content.rows if track.licence_url
+    )
+    site.content = content_of(
+        [
+            good,
+            replace(no_file, info=no_file.info | {"fileUrl": None}),
+            refused,
+            login,
+            missing,
+            replace(odd, info=odd.info | {"artistName": 7, "title": "a\0\u202eb"}),
+        ]
+    )
+    site.misbehave(
+        Answer(refused.page_path, status=403),
+        Answer(login.page_path, html=True),
+        Answer(missing.page_path, status=404),
+    )
+    scrape = Scrape(tmp_path, site)
+    scrape.refresh(scrape.sweep())
+
+    def fetched(track):
+        rows = [row for row in scrape.rows(FETCHES) if row["track_id"] == f"fma_site:{track.id}"]
+        return max(rows, key=lambda row: row["fetched_at"])
+
+    assert {
+        track.id: fetched(track)["outcome"] for track in (no_file, refused, login, missing)
+    } == {
+        no_file.id: "no_file",
+        refused.id: "page_not_read",
+        login.id: "page_not_read",
+        missing.id: "page_not_read",
+    }
+    assert "answered with status 403" in fetched(refused)["reason"]
+    assert "asks for a login" in fetched(login)["reason"]
+    assert "answered with status 404" in fetched(missing)["reason"]
+    assert {request.path for request in site.downloads()} == {good.file_path, odd.file_path}
+    audio = {row["track_id"]: row for row in scrape.rows(AUDIO)}
+    for track in (no_file, refused, login, missing):
+        row = audio[f"fma_site:{track.id}"]
+        assert (row["status"], row["reason"]) == ("missing", fetched(track)["reason"])
+    assert "artistName" in next(
+        row["reason"] for row in scrape.rows(REJECTED_ROWS) if row["place"] == f"track {odd.id}"
+    )
+    parts = parts_of(scrape.lake, [TRACKS, FETCHES, AUDIO, REJECTED_ROWS, PAGES, SWEEPS])
+    assert (rows_valid(scrape.lake, parts).passed, keys_unique(scrape.lake, parts).passed) == (
+        True,
+        True,
+    )
+
+    site.behave()
+    scrape.refresh(scrape.sweep("incremental"))
+    assert {request.path for request in site.downloads()} >= {
+        refused.file_path, login.file_path, missing.file_path
+    }  # fmt: skip
+    assert [row["place"] for row in scrape.rows(REJECTED_ROWS)] == [f"track {odd.id}"]
 
 
 def test_588_real_rows_are_catalogued_exactly(tmp_path, real_data):

@@ -227,7 +227,7 @@ def _templates() -> Environment:
         lstrip_blocks=True,
     )
     # Links lead to this server, whatever host the rows name.
-    templates.filters["path"] = lambda url: urlsplit(url).path
+    templates.filters["path"] = lambda url: urlsplit(url or "").path
     templates.filters["as_info"] = _as_info
     templates.filters["short"] = _short
     return templates

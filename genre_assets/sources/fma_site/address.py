@@ -4,6 +4,7 @@ The catalogue keeps URLs under the site's own names, whoever served them: the si
 replica of it on this machine. A URL of any other host is never asked for, whatever a page says.
 """
 
+import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
@@ -17,6 +18,7 @@ DEMO_FILE_HOST = "files.freemusicarchive.test"
 
 _LIVE_HOSTS = frozenset({SITE_HOST, f"www.{SITE_HOST}", FILE_HOST})
 _HOSTS = _LIVE_HOSTS | {DEMO_SITE_HOST, DEMO_FILE_HOST}
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
@@ -70,7 +72,9 @@ class Site:
             parts = urlsplit(url)
             has_port = parts.port is not None
         except ValueError:
-            raise ForeignAddress(f"{url!r} is no address.") from None
+            raise ForeignAddress(f"{url!r} is not a URL.") from None
+        if _CONTROLS.search(url):
+            raise ForeignAddress(f"{url!r} is not a URL: it holds control characters.")
         own = urlsplit(self.base)
         if parts.scheme in ("http", "https") and not parts.username and not parts.password:
             if parts.netloc == own.netloc:

@@ -101,20 +101,24 @@ class Archive:
         if self._unmerged >= _MERGE_EVERY:
             self._merge_journals()
 
-    def latest(self, url: str, kind: str, since: datetime) -> KeptPage | None:
+    def latest(
+        self, url: str, kind: str, since: datetime, until: datetime | None = None
+    ) -> KeptPage | None:
         """The newest answer with status 200 that is kept for a URL.
 
         Args:
             url: The page, under the site's own name.
             kind: robots, listing or track.
             since: How old it may be at most.
+            until: How new it may be at most: a page from the future was kept while the clock was
+                wrong.
 
         Returns:
             The page, or None when there is none or its file no longer holds what it held.
         """
         self._remember_months_since(since)
         row = self._newest.get((kind, url))
-        if row is None or row["fetched_at"] < since:
+        if row is None or row["fetched_at"] < since or (until and row["fetched_at"] > until):
             return None
         text = self._text(row["sha256"])
         if text is None:

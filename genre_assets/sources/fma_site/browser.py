@@ -1,22 +1,20 @@
 """Pages of the site as a real, headless Chromium reads them, driven by Selenium.
 
-The browser asks for the page and what it frames, if anything: scripts do not run, and style
-sheets, images and the like are never asked for. It can reach the site's own hosts and no other.
-It is restarted where it hangs, crashes or is killed, and a guardian cleans up after it whatever
-happens.
+The browser requests the page and nothing that it embeds: scripts do not run, and frames, style
+sheets, images and the like are never requested. It can reach the site's own hosts and no other,
+and keeps no cookie from one page to the next. It is restarted where it hangs, crashes or is
+killed, and a guardian cleans up after it whatever happens.
 """
 
 from __future__ import annotations
 
 import json
-import logging
 import os
-import shutil
 import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,20 +23,43 @@ from urllib.parse import urlsplit
 from genre_assets.progress import Log, silent
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.address import ForeignAddress
-from genre_assets.sources.fma_site.guardian import Guardian
+from genre_assets.sources.fma_site.chromium import (
+    BrowserMissing,
+    Chromium,
+    environment_in,
+    find_chromium,
+    quieten,
+    resolver_rules,
+)
+from genre_assets.sources.fma_site.gate import Gate, GateClosed
+from genre_assets.sources.fma_site.guardian import Guardian, processes_of
+from genre_assets.sources.fma_site.orphans import adopt_orphans, reap_orphans, release_orphans
 from genre_assets.sources.fma_site.pace import Pace
+from genre_assets.sources.fma_site.wire import (
+    Answer,
+    NoAnswer,
+    is_no_page,
+    require_page,
+    with_event,
+)
 
 if TYPE_CHECKING:
     from selenium.webdriver import ChromeOptions, Remote
     from selenium.webdriver.chrome.service import Service
 
+__all__ = [
+    "Browser",
+    "BrowserFailed",
+    "BrowserMissing",
+    "Chromium",
+    "NoAnswer",
+    "Page",
+    "find_chromium",
+]
+
 TRIES_PER_PAGE = 4
 LARGEST_PAGE_CHARS = 8 * 1024 * 1024
 
-_BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_DRIVERS = ("chromedriver", "chromium.chromedriver")
-
-_TEXT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 _ENDED_WITHIN_S = 2.0
 _ANSWERS_WITHIN_S = 15.0
 """Seconds beyond the page's own that the driver may take before it counts as hung."""
@@ -64,7 +85,6 @@ _PREFERENCES = {
     "profile.managed_default_content_settings.images": _OFF,
     "download_restrictions": 3,
 }
-_NEVER_ASKED_FOR = ("Stylesheet", "Image", "Media", "Font", "Script", "XHR", "Fetch", "Other")
 
 _READ_PAGE = """
     window.stop();
@@ -73,33 +93,12 @@ _READ_PAGE = """
 """
 
 
-class BrowserMissing(SourceError):  # noqa: N818
-    """There is no Chromium, or no driver for it."""
-
-
 class BrowserFailed(SourceError):  # noqa: N818
     """The browser was lost again and again over one page."""
 
 
-class NoAnswer(SourceError):  # noqa: N818
-    """The site did not answer, or not in full."""
-
-
 class _Lost(Exception):  # noqa: N818
     """The browser or its driver hangs, crashed or is gone."""
-
-
-@dataclass(frozen=True)
-class Chromium:
-    """An installed browser.
-
-    Attributes:
-        binary: The browser.
-        driver: Its driver.
-    """
-
-    binary: Path
-    driver: Path
 
 
 @dataclass(frozen=True)
@@ -123,60 +122,6 @@ class Page:
     fetched_at: datetime
 
 
-def find_chromium(
-    binary: Path | None = None, driver: Path | None = None, download: bool = False
-) -> Chromium:
-    """Find the browser: as named, else as installed, else by Selenium Manager.
-
-    Args:
-        binary: The browser, or None to look for it.
-        driver: Its driver, or None to look for it.
-        download: Whether Selenium Manager may fetch what is missing.
-
-    Raises:
-        BrowserMissing: If there is none; says what to install.
-    """
-    binary = binary or _on_path(_BROWSERS)
-    driver = driver or _on_path(_DRIVERS)
-    for named in (binary, driver):
-        if named is not None and not named.is_file():
-            raise BrowserMissing(f"{named} is no file: name the program to run.")
-    if binary and driver:
-        return Chromium(binary, driver)
-    missing = " and no ".join(
-        name for name, path in (("Chromium", binary), ("chromedriver", driver)) if path is None
-    )
-    return _downloaded(binary, missing) if download else _nothing(missing)
-
-
-def _on_path(names: Collection[str]) -> Path | None:
-    found = (shutil.which(name) for name in names)
-    return next((Path(path) for path in found if path), None)
-
-
-def _downloaded(binary: Path | None, missing: str) -> Chromium:
-    from selenium.common.exceptions import WebDriverException
-    from selenium.webdriver.common.selenium_manager import SeleniumManager
-
-    _quieten()
-    wanted = ["--browser", "chrome", "--avoid-stats"]
-    if binary is not None:
-        wanted += ["--browser-path", str(binary)]
-    try:
-        found = SeleniumManager().binary_paths(wanted)
-    except WebDriverException:
-        return _nothing(f"{missing} (and Selenium Manager could not fetch it)")
-    return Chromium(Path(found["browser_path"]), Path(found["driver_path"]))
-
-
-def _nothing(missing: str) -> Chromium:
-    raise BrowserMissing(
-        f"There is no {missing} on this machine: on Debian `apt-get install chromium "
-        "chromium-driver` installs both, elsewhere let GENRE_ASSETS_CHROMIUM and "
-        "GENRE_ASSETS_CHROMEDRIVER name them."
-    )
-
-
 class Browser:
     """Reads pages of the site, one at a time; started when first needed.
 
@@ -189,7 +134,8 @@ class Browser:
             with a port ``127.0.0.1:8765``.
         pace: Gives a turn for each time that a page is asked for; None asks at once.
         page_timeout_s: Seconds after which a page counts as hanging.
-        log: Where restarts are told.
+        sandboxed: Whether it runs in its sandbox, which it cannot as root.
+        log: Takes lines about restarts.
 
     Attributes:
         restarts: How often the browser was lost and started again.
@@ -203,6 +149,7 @@ class Browser:
         *,
         pace: Pace | None = None,
         page_timeout_s: float = 30.0,
+        sandboxed: bool = True,
         log: Log = silent,
     ):
         self._chromium = chromium
@@ -210,6 +157,7 @@ class Browser:
         self._allowed_hosts = frozenset(allowed_hosts)
         self._pace = pace or Pace(0)
         self._page_timeout_s = page_timeout_s
+        self._sandboxed = sandboxed
         self._log = log
         self._running: _Running | None = None
         self.restarts = 0
@@ -261,13 +209,17 @@ class Browser:
     def _ask(self, url: str) -> Page:
         if self._running is None:
             self._running = _start(
-                self._chromium, self._agent, self._allowed_hosts, self._page_timeout_s
+                self._chromium,
+                self._agent,
+                self._allowed_hosts,
+                self._page_timeout_s,
+                self._sandboxed,
             )
         with self._pace.turn():
             answer = self._running.open(url)
             if answer.hops:
                 self._require_own(answer.hops[-1], url)
-            _require_page(url, answer)
+            require_page(url, answer)
             length, html = self._running.page()
         if length > LARGEST_PAGE_CHARS:
             raise SourceError(
@@ -289,77 +241,17 @@ class Browser:
         raise ForeignAddress(f"{leads} is none of {hosts}: it is not read.")
 
 
-@dataclass
-class _Answer:
-    """What went over the wire for one page: the page itself tells of no status and no cut.
-
-    Attributes:
-        request: Id of the request.
-        hops: The URL that was asked for and those that it was redirected to.
-        status: HTTP status, or 0 without an answer.
-        mime: Media type.
-        retry_after: The header of that name, or None.
-        ended: Whether the answer is complete, or failed.
-        failure: Why it failed, as the browser calls it, or None.
-    """
-
-    request: str = ""
-    hops: list[str] = field(default_factory=list)
-    status: int = 0
-    mime: str = ""
-    retry_after: str | None = None
-    ended: bool = False
-    failure: str | None = None
-
-
-def _with_event(answer: _Answer, event: dict[str, Any], frame: str) -> _Answer:
-    """The answer as known after one more event of the browser's network log."""
-    said = event["params"]
-    if event["method"] == "Network.requestWillBeSent":
-        if said.get("type") == "Document" and said.get("frameId") == frame:
-            if said["requestId"] != answer.request:
-                answer = _Answer(said["requestId"])
-            answer.hops.append(said["request"]["url"])
-    elif said.get("requestId") == answer.request:
-        match event["method"]:
-            case "Network.responseReceived":
-                response = said["response"]
-                answer.status, answer.mime = response["status"], response["mimeType"]
-                headers = {name.lower(): value for name, value in response["headers"].items()}
-                answer.retry_after = headers.get("retry-after")
-            case "Network.loadingFinished":
-                answer.ended = True
-            case "Network.loadingFailed":
-                answer.ended, answer.failure = True, said["errorText"]
-    return answer
-
-
-def _require_page(url: str, answer: _Answer) -> None:
-    if _is_no_page(answer):
-        raise SourceError(
-            f"{url} answered {answer.status} with no page ({answer.mime or 'of no type'})."
-        )
-    if answer.failure or not answer.ended or not answer.status:
-        reason = answer.failure or "it stopped in the middle"
-        raise NoAnswer(f"{url} was not answered in full ({reason}): see whether the site is up.")
-
-
-def _is_no_page(answer: _Answer) -> bool:
-    # The browser aborts what it has nothing to show for: a download, or no content.
-    aborted = answer.failure == "net::ERR_ABORTED"
-    return aborted or (answer.status > 0 and answer.mime not in _TEXT_TYPES)
-
-
 class _Running:
     """A started browser."""
 
-    def __init__(self, service: Service, driver: Remote, guardian: Guardian):
+    def __init__(self, service: Service, driver: Remote, guardian: Guardian, gate: Gate):
         self._service = service
         self._driver = driver
         self._guardian = guardian
+        self._gate = gate
         self._frame = driver.current_window_handle
 
-    def open(self, url: str) -> _Answer:
+    def open(self, url: str) -> Answer:
         """Go to a page; returns what went over the wire.
 
         Raises:
@@ -368,7 +260,9 @@ class _Running:
         from selenium.common.exceptions import TimeoutException, WebDriverException
 
         with _losses():
+            _devtools(self._driver, "Network.clearBrowserCookies", {})
             self._events()
+            self._gate.expect_page()
             try:
                 self._driver.get(url)
             except TimeoutException:
@@ -390,14 +284,15 @@ class _Running:
     def end(self) -> None:
         """End all its processes and delete its folder."""
         _end(self._service, self._guardian)
+        self._gate.close()
 
-    def _answer(self) -> _Answer:
-        answer = _Answer()
+    def _answer(self) -> Answer:
+        answer = Answer()
         give_up_at = time.monotonic() + _ENDED_WITHIN_S
         while True:
             for event in self._events():
-                answer = _with_event(answer, event, self._frame)
-            if answer.ended or _is_no_page(answer) or time.monotonic() > give_up_at:
+                answer = with_event(answer, event, self._frame)
+            if answer.ended or is_no_page(answer) or time.monotonic() > give_up_at:
                 return answer
             time.sleep(0.01)
 
@@ -416,6 +311,8 @@ def _losses() -> Iterator[None]:
         yield
     except WebDriverException as error:
         raise _Lost(_first_line(error.msg or type(error).__name__)) from error
+    except GateClosed as error:
+        raise _Lost(str(error)) from error
     except (HTTPError, OSError) as error:
         raise _Lost(f"its driver does not answer ({type(error).__name__}).") from error
 
@@ -425,21 +322,26 @@ def _first_line(message: str) -> str:
 
 
 def _start(
-    chromium: Chromium, agent: str, allowed_hosts: Collection[str], page_timeout_s: float
+    chromium: Chromium,
+    agent: str,
+    allowed_hosts: Collection[str],
+    page_timeout_s: float,
+    sandboxed: bool,
 ) -> _Running:
     from selenium.webdriver import Remote
     from selenium.webdriver.chrome.remote_connection import ChromeRemoteConnection
     from selenium.webdriver.chrome.service import Service
     from selenium.webdriver.remote.client_config import ClientConfig
 
-    _quieten()
+    quieten()
     guardian = Guardian()
+    adopt_orphans()
     service = Service(
         str(chromium.driver),
         # The log's path puts the folder on the driver's command line, where the guardian looks.
         service_args=[f"--log-path={guardian.folder}/driver.log", "--log-level=SEVERE"],
         log_output=subprocess.DEVNULL,
-        env=_environment(guardian.folder),
+        env=environment_in(guardian.folder),
         popen_kw={"start_new_session": True},  # Ctrl-C is for our process to deal with
     )
     try:
@@ -452,13 +354,15 @@ def _start(
                     service.service_url, timeout=int(page_timeout_s + _ANSWERS_WITHIN_S)
                 ),
             )
-            options = _options(chromium, agent, allowed_hosts, guardian.folder)
+            options = _options(chromium, agent, allowed_hosts, guardian.folder, sandboxed)
             driver = Remote(connection, options=options)
-            # A request that is paused and never resumed never leaves the browser.
-            paused = [{"urlPattern": "*", "resourceType": kind} for kind in _NEVER_ASKED_FOR]
-            _devtools(driver, "Fetch.enable", {"patterns": paused})
+            gate = Gate(
+                driver.capabilities["goog:chromeOptions"]["debuggerAddress"],
+                driver.current_window_handle,
+                page_timeout_s,
+            )
             _devtools(driver, "Network.setCacheDisabled", {"cacheDisabled": True})
-            running = _Running(service, driver, guardian)
+            running = _Running(service, driver, guardian, gate)
             driver.set_page_load_timeout(page_timeout_s)
             return running
     except BaseException:
@@ -467,11 +371,14 @@ def _start(
 
 
 def _end(service: Service, guardian: Guardian) -> None:
-    guardian.close()
     process = getattr(service, "process", None)
+    browsers = {browser.pid for browser in processes_of(guardian.folder)}
+    guardian.close()
     if process is not None:
         process.wait()
+        reap_orphans(process.pid, browsers)
     service.stop()  # only closes its pipes by now
+    release_orphans()
 
 
 def _devtools(driver: Remote, command: str, arguments: dict[str, Any]) -> None:
@@ -479,7 +386,11 @@ def _devtools(driver: Remote, command: str, arguments: dict[str, Any]) -> None:
 
 
 def _options(
-    chromium: Chromium, agent: str, allowed_hosts: Collection[str], folder: Path
+    chromium: Chromium,
+    agent: str,
+    allowed_hosts: Collection[str],
+    folder: Path,
+    sandboxed: bool = True,
 ) -> ChromeOptions:
     from selenium.webdriver import ChromeOptions
 
@@ -488,33 +399,14 @@ def _options(
     options.page_load_strategy = "eager"
     for flag in _FLAGS:
         options.add_argument(flag)
-    if os.geteuid() == 0:
+    if not sandboxed or os.geteuid() == 0:
         options.add_argument("--no-sandbox")
     options.add_argument(f"--user-agent={agent}")
     options.add_argument(f"--user-data-dir={folder}/profile")
-    options.add_argument(f"--host-resolver-rules={_resolver_rules(allowed_hosts)}")
+    options.add_argument(f"--host-resolver-rules={resolver_rules(allowed_hosts)}")
     options.add_experimental_option("prefs", _PREFERENCES)
     options.add_experimental_option(
         "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
     )
     options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
     return options
-
-
-def _resolver_rules(allowed_hosts: Collection[str]) -> str:
-    """Rules by which no name but those of the allowed hosts leads anywhere."""
-    with_port = sorted(host for host in allowed_hosts if ":" in host)
-    rest = sorted(set(allowed_hosts) - set(with_port))
-    kept = [f"MAP {host} {host}" for host in with_port]
-    return " , ".join([*kept, "MAP * ~NOTFOUND", *(f"EXCLUDE {host}" for host in rest)])
-
-
-def _environment(folder: Path) -> dict[str, str]:
-    """The environment in which all that the browser writes lands in its folder."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
-    return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}
-
-
-def _quieten() -> None:
-    for name in ("selenium", "urllib3"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -56,6 +56,10 @@ MOST_BUSY_IN_A_ROW = 3
 """Track pages in a row for which the site may be busy to the last: then it is left alone."""
 
 _NAMED = 10
+_LICENCE_NOT_KNOWN = (
+    "Its licence is therefore not known: it is catalogued, and downloaded once a sweep has read "
+    "its page."
+)
 
 
 class SweepError(SourceError):
@@ -120,6 +124,9 @@ class _Findings:
     def reject(self, origin: str, place: str, reason: str) -> None:
         self.rejected.append(Rejection(origin, place, reason))
 
+    def reject_page(self, url: str, id_: int, reason: str) -> None:
+        self.reject(url, f"track {id_}", f"{reason} {_LICENCE_NOT_KNOWN}")
+
 
 def sweep_site(
     site: Site,
@@ -165,8 +172,10 @@ def sweep_site(
             swept.append(sweep_genre(genre, read, known_here, mode_now, now=now, log=log))
         stored = _known_among(swept, known)
         seen = _seen(site, swept, stored, findings)
-        fresh_since = now() - PAGES_STAY_FRESH
-        facts = _page_facts(seen, read, archive, fresh_since, findings, log)
+        moment = now()
+        unread = set(rejected["origin"].to_pylist())
+        wanted = {id_: track for id_, track in seen.items() if _needs_page(track, archive, unread)}
+        facts = _page_facts(wanted, read, archive, moment, findings, log)
     except SourceError as error:
         rows = _sweep_rows(archive.sweep_id, swept, _known_among(swept, known))
         if genre not in {sweep.genre for sweep in swept}:
@@ -225,6 +234,8 @@ def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datet
         & (pc.field("mode") == "full")
         & pc.field("complete")
         & (pc.field("started_at") > pa.scalar(now - FULL_SWEEP_EVERY))
+        # One from the future was made while the clock was wrong.
+        & (pc.field("started_at") <= pa.scalar(now))
     )
     return "incremental" if recent.num_rows else "full"
 
@@ -236,7 +247,7 @@ def _seen(
     rows: dict[int, tuple[GenreSweep, ListingRow]] = {}
     in_full = set()
     for sweep in swept:
-        findings.rejected += sweep.rejected
+        findings.rejected += [*sweep.rejected, *sweep.odd]
         for id_, row in sweep.rows.items():
             rows.setdefault(id_, (sweep, row))
             if sweep.mode == "full":
@@ -269,27 +280,27 @@ def _belongs(site: Site, url: str) -> bool:
 
 
 def _page_facts(
-    seen: dict[int, _Seen],
+    wanted: dict[int, _Seen],
     read: Read,
     archive: Archive,
-    fresh_since: datetime,
+    now: datetime,
     findings: _Findings,
     log: Log,
 ) -> dict[int, _PageFacts]:
-    """Read the page of every track whose page tells what is not known yet."""
-    wanted = {id_: track for id_, track in seen.items() if _needs_page(track, archive)}
+    """Read the pages of tracks whose licence is not known yet."""
     progress = Progress("track pages read", len(wanted), log)
     facts = {}
     for id_, track in wanted.items():
         url = track.row.url
         try:
-            facts[id_] = _kept_facts(
-                archive.latest(url, "track", fresh_since), track, findings
-            ) or _facts_of(read(url, "track"), track, findings)
+            kept = archive.latest(url, "track", now - PAGES_STAY_FRESH, now)
+            facts[id_] = _kept_facts(kept, track, findings) or _facts_of(
+                read(url, "track"), track, findings
+            )
             findings.failures_in_a_row = 0
         except UserError as error:
             findings.failures_in_a_row += 1
-            findings.reject(url, f"track {id_}", f"{error} It is catalogued without a licence.")
+            findings.reject_page(url, id_, str(error))
             most = MOST_FAILURES_IN_A_ROW
             if isinstance(error, ComeBackLater):
                 most = MOST_BUSY_IN_A_ROW
@@ -310,20 +321,28 @@ def _kept_facts(page: KeptPage | None, track: _Seen, findings: _Findings) -> _Pa
         return None
 
 
-def _needs_page(track: _Seen, archive: Archive) -> bool:
+def _needs_page(track: _Seen, archive: Archive, unread: Collection[str]) -> bool:
+    """Whether to read the page of a track; ``unread`` are those that failed the last time."""
     if track.known is None:
         return True
     if track.known["license_url"]:
         return False
-    return track.swept_in_full or not archive.has_answer(track.row.url, "track")
+    if track.swept_in_full or track.row.url in unread:
+        return True
+    return not archive.has_answer(track.row.url, "track")
 
 
 def _facts_of(page: KeptPage, track: _Seen, findings: _Findings) -> _PageFacts:
     if page.status in (404, 410):
         findings.without_page.append(track.track_id)
+        findings.reject_page(
+            page.url, track.row.id, f"{page.url} answered with status {page.status}: no such page."
+        )
         return _PageFacts()
     if page.status != 200:
-        raise SourceError(f"{page.url} answered with status {page.status}.")
+        refused = page.status in (401, 403, 451)
+        why = ": the site refuses it to us" if refused else ""
+        raise SourceError(f"{page.url} answered with status {page.status}{why}.")
     told = parse_track(page.html)
     _refuse_another_track(told, track, page)
     return _PageFacts(licence_of_url(told.licence_url or ""), told.genres)

@@ -13,10 +13,9 @@ Light: what asks and what decodes is imported when there is a file to ask for.
 
 import contextlib
 import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections import Counter
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from urllib.parse import urlsplit
 
@@ -25,20 +24,30 @@ import pyarrow as pa
 from genre_assets.audio.probe import LIMIT_S, Probe, probe
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.due import Need
-from genre_assets.errors import UserError
+from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.journal import Journal
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.progress import Log, Progress, counted, silent
+from genre_assets.sources.fma_site.choice import (
+    ASKED_AGAIN,
+    SOURCE,
+    Choice,
+    Policy,
+    address_of,
+    banned,
+    by_track,
+    joined,
+    newest_stored,
+    of_its_url,
+    partial_key,
+    with_addresses,
+)
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
+from genre_assets.sources.fma_site.room import megabytes, not_kept
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
-from genre_assets.sources.policy import excluded_by_policy
 
-SOURCE = "fma_site"
-
-ASKED_AGAIN = "asked_again"
-"""Outcome of a row by which somebody asked for another try: no try itself."""
+__all__ = ["ASKED_AGAIN", "SOURCE", "Choice", "Policy", "partial_key"]
 
 GIVEN_UP_AFTER = 5
 """Files in a row that failed by the way or the moment, after which the host is left alone."""
@@ -52,24 +61,6 @@ _SUFFIX_OF_FORMAT = {
     "AIFF": ".aiff",
     "AAC": ".aac",
 }
-
-
-@dataclass(frozen=True)
-class Policy:
-    """Which tracks are downloaded.
-
-    Attributes:
-        excluded: ``nd`` and ``nc`` where licences that forbid derivatives or commercial use, or
-            that nobody knows to allow them, are not wanted.
-        taken_down: Says of a row of ``tracks`` why it had to go; None when it had not.
-        banned_contents: SHA-256 of audio that had to go.
-        again_after: How long a failure that the site answered with is left alone.
-    """
-
-    excluded: frozenset[str] = frozenset()
-    taken_down: Callable[[dict], str | None] = lambda track: None
-    banned_contents: frozenset[str] = frozenset()
-    again_after: timedelta = timedelta(days=7)
 
 
 class HostInTrouble(UserError):  # noqa: N818
@@ -116,13 +107,15 @@ def download_shard(
 
     Raises:
         HostInTrouble: If the host of the files fails again and again, or wants to be left alone.
-        UserError: If the store cannot be written, such as on a full disk.
+        DiskFullError: If there is no room for a file.
+        UserError: If the store cannot be written for another reason.
     """
-    past = _by_track(_joined(previous, journal))
+    listed = [row for row in tracks.to_pylist() if row["source"] == SOURCE]
+    past = by_track(joined(previous, journal))
     shard = _Shard(past, store, policy, access, journal, run_id, log)
-    wanted = shard.sort_out([row for row in tracks.to_pylist() if row["source"] == SOURCE])
+    wanted = shard.sort_out(listed)
     trouble = shard.download(wanted, workers) if wanted else None
-    rows = _joined(previous, journal)
+    rows = with_addresses(joined(previous, journal), listed)
     if trouble:
         raise HostInTrouble(trouble, rows)
     return rows
@@ -140,7 +133,7 @@ def stored_paths(tracks: pa.Table, fetches: pa.Table, store: Store) -> pa.Table:
         The same rows; those of the site have ``path``, ``file_bytes`` and ``file_mtime_ns`` of
         what their URL last answered with, or nulls when the store has nothing of theirs.
     """
-    past = _by_track(fetches)
+    past = by_track(fetches)
     rows = tracks.to_pylist()
     for row in rows:
         if row["source"] == SOURCE:
@@ -160,7 +153,7 @@ def missing_reasons(tracks: pa.Table, fetches: pa.Table, store: Store) -> dict[s
         fetches: Rows of ``fetches`` of the same tracks.
         store: Holds the files.
     """
-    past = _by_track(fetches)
+    past = by_track(fetches)
     return {
         row["track_id"]: _why_missing(past[row["track_id"]])
         for row in tracks.to_pylist()
@@ -187,79 +180,6 @@ def without_damaged(audio: pa.Table, store: Store) -> pa.Table:
             row["status"] = str(Status.MISSING)
             row["reason"] = f"{path} was damaged and taken out: the next run downloads it again."
     return AUDIO.of_rows(rows)
-
-
-@dataclass(frozen=True)
-class Choice:
-    """Says which tracks of a shard are asked for.
-
-    Attributes:
-        past: The rows of ``fetches`` of each track, oldest first.
-        store: Holds the files.
-        policy: Which tracks are asked for.
-        access: How the site is asked.
-    """
-
-    past: dict[str, list[dict]]
-    store: Store
-    policy: Policy
-    access: Access
-
-    @classmethod
-    def of(
-        cls, previous: pa.Table, journal: Journal, store: Store, policy: Policy, access: Access
-    ) -> "Choice":
-        """The choice by the rows of ``fetches`` as they stand and those in the journal."""
-        return cls(_by_track(_joined(previous, journal)), store, policy, access)
-
-    def why_not(self, track: dict) -> tuple[str, str | None] | None:
-        """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""
-        latest = self.latest(track)
-        if reason := self.policy.taken_down(track):
-            return "taken_down", reason
-        if latest and latest["sha256"] in self.policy.banned_contents:
-            return "taken_down", _banned(latest["sha256"])
-        if latest and latest["outcome"] == "taken_down":
-            return "taken_down", None
-        if track["gone_at"] is not None:
-            return "gone", None
-        asked = latest is not None and latest["outcome"] == ASKED_AGAIN
-        if not asked and _found(_of_its_url(track, self.past), self.store):
-            return "stored", None
-        if refusal := self._refusal(track):
-            return refusal
-        if latest and self._is_left_alone(latest):
-            return f"{latest['outcome']} lately", None
-        return None
-
-    def need(self, track: dict) -> Need:
-        """Why a track that is asked for is."""
-        latest = self.latest(track)
-        if latest is None:
-            return Need.CHANGED if self.past[track["track_id"]] else Need.NEW
-        if latest["outcome"] == ASKED_AGAIN:
-            return Need.ASKED
-        if latest["sha256"]:
-            return Need.LOST
-        return Need.FAILED if latest["attempts"] else Need.NEW
-
-    def latest(self, track: dict) -> dict | None:
-        """The last row of the present address of a track."""
-        return next(reversed(_of_its_url(track, self.past)), None)
-
-    def _refusal(self, track: dict) -> tuple[str, str] | None:
-        if track["license_url"] is None:
-            return "no_licence", "Its page names no licence, so it is never downloaded."
-        if reason := excluded_by_policy(track, self.policy.excluded):
-            return "licence_excluded", reason
-        if track["file_url"] is None:
-            return "no_file", "The site gives no file for this track."
-        return self.access.refusal(track["file_url"])
-
-    def _is_left_alone(self, latest: dict) -> bool:
-        answered = latest["attempts"] > 0 and latest["outcome"] not in TRANSIENT
-        recent = datetime.now(UTC) - latest["fetched_at"] < self.policy.again_after
-        return answered and recent and latest["sha256"] is None
 
 
 @dataclass(frozen=True)
@@ -301,7 +221,12 @@ class _Shard(Choice):
         )
         with FileHost(self.access) as host:
             for track in tracks:
-                row, wait_s = self._download(track, host, workers)
+                try:
+                    row, wait_s = self._download(track, host, workers)
+                except DiskFullError as error:
+                    raise _with_all_that_is_left(
+                        error, len(tracks) - progress.done, received, outcomes["ok"]
+                    ) from error
                 received += row["bytes"]
                 outcomes[row["outcome"]] += 1
                 progress.count(failed=row["outcome"] != "ok")
@@ -325,10 +250,7 @@ class _Shard(Choice):
                 return self._kept(track, answer, partial, workers), wait_s
             return self._recorded(track, answer), wait_s
         except OSError as error:
-            raise UserError(
-                f"The download of {url} cannot be kept in {self.store.root}: "
-                f"{error.strerror or error}."
-            ) from error
+            raise not_kept(url, self.store.root, error) from error
 
     def _kept(self, track: dict, answer: dict, partial: Path, workers: WorkerPool) -> dict:
         """Move a whole file to the store, unless it had to go."""
@@ -339,7 +261,7 @@ class _Shard(Choice):
         # again, and never one in the store that nobody knows.
         if sha256 in self.policy.banned_contents:
             row = self._recorded(
-                track, answer | {"outcome": "taken_down", "reason": _banned(sha256)}
+                track, answer | {"outcome": "taken_down", "reason": banned(sha256)}
             )
         else:
             found = _probed(partial, workers)
@@ -359,13 +281,20 @@ class _Shard(Choice):
     def _row(self, track: dict, answer: dict) -> dict:
         return {
             "track_id": track["track_id"],
-            "url": track["file_url"],
+            "url": address_of(track),
             "run_id": self.run_id,
             "fetched_at": datetime.now(UTC),
             "bytes": 0,
             "attempts": 0,
             "sha256": None,
         } | answer
+
+
+def _with_all_that_is_left(
+    error: DiskFullError, left: int, received: int, files: int
+) -> DiskFullError:
+    all_of_it = f", about {megabytes(received / files * left)} in all" if files else ""
+    return DiskFullError(f"{error} {counted(left, 'file')} left to download{all_of_it}.")
 
 
 def _probed(path: Path, workers: WorkerPool) -> Probe:
@@ -382,48 +311,11 @@ def _suffix(format_: str | None, url: str) -> str:
     return suffix if suffix in SUFFIXES else ".bin"
 
 
-def partial_key(track: dict) -> str:
-    """What the partial download of a track goes by in the store."""
-    return f"{track['track_id']} {track['file_url']}"
-
-
-def _banned(sha256: str) -> str:
-    return f"Its content, {sha256}, was taken down."
-
-
-def _joined(previous: pa.Table, journal: Journal) -> pa.Table:
-    rows = [*previous.to_pylist(), *journal.read().to_pylist()]
-    by_key = {tuple(row[name] for name in FETCHES.key): row for row in rows}
-    return FETCHES.of_rows(sorted(by_key.values(), key=_by_track_and_time))
-
-
-def _by_track_and_time(row: dict) -> tuple[str, datetime]:
-    return row["track_id"], row["fetched_at"]
-
-
-def _by_track(fetches: pa.Table) -> dict[str, list[dict]]:
-    """The rows of each track, oldest first."""
-    past: dict[str, list[dict]] = defaultdict(list)
-    for row in sorted(fetches.to_pylist(), key=_by_track_and_time):
-        past[row["track_id"]].append(row)
-    return past
-
-
-def _of_its_url(track: dict, past: dict[str, list[dict]]) -> list[dict]:
-    return [row for row in past[track["track_id"]] if row["url"] == track["file_url"]]
-
-
-def _found(past: list[dict], store: Store) -> Path | None:
-    """Where the newest content lies that is still in the store."""
-    contents = (row["sha256"] for row in reversed(past) if row["sha256"])
-    return next((path for sha256 in contents if (path := store.find(sha256))), None)
-
-
 def _stored(track: dict, past: dict[str, list[dict]], store: Store) -> Path | None:
     rows = past[track["track_id"]]
     if rows and rows[-1]["outcome"] == "taken_down":
         return None
-    return _found(_of_its_url(track, past), store) or _found(rows, store)
+    return newest_stored(of_its_url(track, past), store) or newest_stored(rows, store)
 
 
 def _why_missing(past: list[dict]) -> str:

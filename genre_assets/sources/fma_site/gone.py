@@ -97,7 +97,13 @@ def _missing(sightings: pa.Table, sweeps: pa.Table, sweep_id: str) -> set[str]:
     """Tracks that every listing they were seen in has lacked for long enough."""
     starts: dict[str, list[datetime]] = {}
     swept_now, asked_now = set(), set()
-    for sweep in sweeps.sort_by("started_at").to_pylist():
+    rows = sweeps.sort_by("started_at").to_pylist()
+    this_began = max(
+        (row["started_at"] for row in rows if row["sweep_id"] == sweep_id), default=None
+    )
+    for sweep in rows:
+        if this_began and sweep["started_at"] > this_began:
+            continue  # made while the clock was wrong
         if sweep["sweep_id"] == sweep_id:
             asked_now.add(sweep["genre"])
         if sweep["mode"] == "full" and sweep["complete"]:

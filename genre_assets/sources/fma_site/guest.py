@@ -1,7 +1,5 @@
 """Who asks the site, and how: under which name, how often, and only what robots.txt allows."""
 
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +9,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from genre_assets.lake.tables import Lake
+from genre_assets.own_temp import own_temp_folder
 from genre_assets.progress import Log, silent
 from genre_assets.sources.fma_site.address import (
     DEMO_FILE_HOST,
@@ -21,6 +20,7 @@ from genre_assets.sources.fma_site.address import (
 )
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.browser import Browser, find_chromium
+from genre_assets.sources.fma_site.chromium import runs_in_sandbox
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import HouseRules, Robots, read_robots
 from genre_assets.sources.fma_site.transfer import Access
@@ -43,6 +43,7 @@ class Guest:
         interval_s: Seconds between two requests; None takes what is polite.
         chromium: The browser; None looks for it.
         chromedriver: Its driver; None looks for it.
+        no_sandbox: Whether the browser may run without its sandbox, also on a live site.
     """
 
     site: Site
@@ -50,6 +51,7 @@ class Guest:
     interval_s: float | None = None
     chromium: Path | None = None
     chromedriver: Path | None = None
+    no_sandbox: bool = False
 
     @property
     def agent(self) -> str:
@@ -66,8 +68,13 @@ class Guest:
             log: Where waits and restarts are told.
 
         Raises:
-            SourceError: If there is no browser, or robots.txt cannot be read.
+            SourceError: If there is no browser, it would read a live site without its sandbox,
+                or robots.txt cannot be read.
         """
+        sandboxed = runs_in_sandbox(self.site.is_live, self.no_sandbox)
+        if not sandboxed:
+            why = "as GENRE_ASSETS_CHROMIUM_NO_SANDBOX says" if self.no_sandbox else "as root"
+            log(f"Chromium runs {why} without its sandbox.")
         chromium = find_chromium(self.chromium, self.chromedriver, download=True)
         rules, pace = self._welcome(lake, log)
         for host in (rules.pages, rules.files):
@@ -75,7 +82,9 @@ class Guest:
             page = KeptPage(host.source, host.source, host.status, host.text, now)
             archive.keep("robots", page)
         allowed = {SITE_HOST} if self.site.is_live else {urlsplit(self.site.base).netloc}
-        with Browser(chromium, self.agent, allowed, pace=pace, log=log) as browser:
+        with Browser(
+            chromium, self.agent, allowed, pace=pace, sandboxed=sandboxed, log=log
+        ) as browser:
             yield Visitor(self.site, browser.read, archive, rules, pace, log)
 
     def file_access(self, lake: Lake, log: Log = silent) -> Access:
@@ -112,5 +121,5 @@ class Guest:
             lock = lake.root / "locks" / "fma_site.lock"
             return Pace(max(self.interval_s or 0.0, crawl_delay), lock)
         wanted = POLITE_INTERVAL_S if self.interval_s is None else self.interval_s
-        lock = Path(tempfile.gettempdir()) / f"genre_assets-fma_site-{os.getuid()}.lock"
+        lock = own_temp_folder() / "fma_site.lock"
         return Pace(max(wanted, crawl_delay, SHORTEST_INTERVAL_S), lock)

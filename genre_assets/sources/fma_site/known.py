@@ -12,7 +12,7 @@ from functools import cached_property
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.lake.schemas import SIGHTINGS, TRACKS
+from genre_assets.lake.schemas import REJECTED_ROWS, SIGHTINGS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.shards import fma_shard
 
@@ -78,6 +78,17 @@ class Known:
     @cached_property
     def _listed(self) -> pa.Table:
         return self._lake.read(SIGHTINGS, columns=["track_id", "genre"])
+
+
+def unread_pages(lake: Lake) -> dict[str, str]:
+    """By the URL of a track's page, why the last sweep that wanted it could not read it.
+
+    Such a track has no licence because nobody saw one, not because its page names none.
+
+    Args:
+        lake: The lake.
+    """
+    return {row["origin"]: row["reason"] for row in lake.read(REJECTED_ROWS, [SOURCE]).to_pylist()}
 
 
 def _by_shard(track_ids: Iterable[str]) -> dict[str, list[str]]:

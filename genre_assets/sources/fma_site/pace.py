@@ -1,14 +1,17 @@
 """How fast the site is asked: one request at a time, an interval between two, waits it asks for."""
 
+import errno
+import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TextIO, TypeVar
 
 from genre_assets.progress import Log, silent
 from genre_assets.sources.catalogue import SourceError
@@ -27,8 +30,9 @@ class Pace:
 
     Args:
         interval_s: Seconds between the end of one request and the start of the next.
-        lock_path: A file that the processes of this machine lock while they ask. A file beside
-            it keeps when the site may be asked again, so that a new run waits as well.
+        lock_path: A file that the processes of this machine lock during a request. A file beside
+            it keeps when the next request may be made, so that a new run waits as well. Neither
+            is used where it is a link.
         clock: Seconds that never jump.
         wall: Seconds that all processes agree on.
         sleep: Waits so many seconds.
@@ -65,7 +69,7 @@ class Pace:
         """Wait for a turn and hold it: nobody else asks until it ends."""
         if self._asking == threading.get_ident():
             raise RuntimeError("A turn within a turn would wait for itself.")
-        with self._one_thread, self._one_process:
+        with self._one_thread, self._alone():
             self._asking = threading.get_ident()
             try:
                 self._learn()
@@ -85,29 +89,63 @@ class Pace:
 
     def hold_off(self, seconds: float) -> None:
         """Let nobody ask for so many seconds, at most a day."""
-        with self._one_process:
+        with self._alone():
             self._learn()
             self._put_off(min(seconds, _LONGEST_HOLD_S))
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Hold the lock of all processes."""
+        with ExitStack() as held:
+            try:
+                held.enter_context(self._one_process)
+            except OSError as error:
+                raise _not_ours(str(getattr(self._one_process, "lock_file", "")), error) from error
+            yield
 
     def _put_off(self, seconds: float) -> None:
         with self._changing:
             self._not_before = max(self._not_before, self._clock() + seconds)
         if self._shared is not None:
             then = self._wall() + self._not_before - self._clock()
-            self._shared.write_text(f"{then:.3f}\n")
+            try:
+                with _opened(self._shared, "w") as file:
+                    file.write(f"{then:.3f}\n")
+            except OSError as error:
+                raise _not_ours(str(self._shared), error) from error
 
     def _learn(self) -> None:
         """Take over what other processes wait for."""
         if self._shared is None:
             return
         try:
-            left = float(self._shared.read_text()) - self._wall()
-        except (OSError, ValueError):
-            return  # nobody has asked yet, or was killed while saying so
+            with _opened(self._shared, "r") as file:
+                left = float(file.read(100)) - self._wall()
+        except (FileNotFoundError, ValueError):
+            return  # no run was here yet, or one was killed while it wrote
+        except OSError as error:
+            raise _not_ours(str(self._shared), error) from error
         if not left <= _LONGEST_HOLD_S:
             return  # nobody writes that: the clock of the day has jumped
         with self._changing:
             self._not_before = max(self._not_before, self._clock() + left)
+
+
+def _opened(path: Path, mode: Literal["r", "w"]) -> TextIO:
+    """Open a file, but never what a link in its place leads to, and without waiting for a pipe."""
+    flags = os.O_RDONLY if mode == "r" else os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+    descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "not an ordinary file")
+    return open(descriptor, mode)  # noqa: PTH123 (a descriptor; the caller closes it)
+
+
+def _not_ours(path: str, error: OSError) -> SourceError:
+    return SourceError(
+        f"{path} cannot be used ({error.strerror or error}): delete it if it is a link or somebody "
+        "else's, and see whether its folder can be written to."
+    )
 
 
 class ComeBackLater(SourceError):  # noqa: N818

@@ -24,9 +24,13 @@ LONGEST_PAGE = 20_000_000
 LONGEST_TEXT = 4_000
 """Characters that a title, a handle or a URL may have."""
 
+MOST_ODD_ROWS = 3
+"""Rows that may all be odd on one page; where more are and none is good, the layout changed."""
+
 _LARGEST_ID = 2**63 - 1
 _NO_TEXT = re.compile("[\ud800-\udfff]")
 _DURATION = re.compile(r"(?:(\d{1,3}):)?(\d{1,3}):(\d{2})")
+_LOGIN_TITLE = re.compile(r"(?:log|sign)[ -]?in\b", re.IGNORECASE)
 _NO_ALBUM = ("-", "—")
 _RELEASED = ("released", "released date", "release date", "date released")
 _LABELS = {"album", "ai generated", "genre", "genres", "instrumental", "plays", *_RELEASED}
@@ -39,8 +43,16 @@ class LayoutChanged(SourceError):  # noqa: N818
     """A page does not look as the site's pages do; its sentence says what was looked for."""
 
 
+class LoginPage(LayoutChanged):
+    """The site asks for a login in place of the page."""
+
+
 class _RowError(Exception):
     """A row of a listing cannot be read; its one sentence says why."""
+
+
+class _NoTrackError(_RowError):
+    """A row of a listing holds nothing that could be a track."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -122,6 +134,7 @@ class Listing:
     Attributes:
         rows: Its tracks in the order of the page.
         rejected: Rows that could not be read.
+        odd: Values of tracks that could not be read and are None; the place names the track.
         first: Number of the first row by the pager, 0 in an empty listing.
         last: Number of the last row by the pager.
         claimed: Tracks that the whole listing has by the pager.
@@ -134,6 +147,7 @@ class Listing:
     last: int
     claimed: int
     page: int | None
+    odd: tuple[RejectedRow, ...] = ()
 
     @property
     def has_next(self) -> bool:
@@ -178,13 +192,14 @@ def parse_listing(html: str) -> Listing:
 
     Raises:
         LayoutChanged: If it is another page, has no pager, fewer rows than the pager counts, or
-            no row that can be read.
+            no row that can be read. One odd row is rejected, even where it is the only one.
+        LoginPage: If the site asks for a login instead.
     """
     tree = _document(html)
     items = tree.css("div.play-item")
     pager = _pager(tree)
     if pager is None:
-        raise LayoutChanged(
+        raise _kind_of(tree)(
             f"A pager of the form '1 - 200 of 588' in div.pagination-full was looked for and is "
             f"not there, beside {len(items)} rows, on {_named(tree)}."
         )
@@ -197,17 +212,25 @@ def parse_listing(html: str) -> Listing:
         )
     rows: list[ListingRow] = []
     rejected: list[RejectedRow] = []
+    odd: list[RejectedRow] = []
+    are_tracks = len(items) <= MOST_ODD_ROWS
     for number, item in enumerate(items, start=1):
         try:
-            rows.append(_listing_row(item))
+            row, odd_here = _listing_row(item)
+            rows.append(row)
+            if odd_here:
+                odd.append(RejectedRow(f"track {row.id}", " ".join(odd_here)))
         except _RowError as error:
+            are_tracks = are_tracks and not isinstance(error, _NoTrackError)
             rejected.append(RejectedRow(f"row {number}", str(error)))
-    if rejected and not rows:
+    if rejected and not rows and not are_tracks:
         raise LayoutChanged(
             f"Tracks were looked for in data-track-info of {len(items)} rows, and none can be "
             f"read, on {_named(tree)}: {rejected[0].reason}"
         )
-    return Listing(tuple(rows), tuple(rejected), first, last, claimed, _page_number(tree))
+    return Listing(
+        tuple(rows), tuple(rejected), first, last, claimed, _page_number(tree), tuple(odd)
+    )
 
 
 def parse_track(html: str) -> TrackPage:
@@ -218,16 +241,17 @@ def parse_track(html: str) -> TrackPage:
 
     Raises:
         LayoutChanged: If it is another page, or lacks what every track page has.
+        LoginPage: If the site asks for a login instead.
     """
     tree = _document(html)
     item = tree.css_first("div.play-item[data-track-info]")
     if item is None:
-        raise LayoutChanged(
+        raise _kind_of(tree)(
             f"The track was looked for as div.play-item[data-track-info] and is not there, on "
             f"{_named(tree)}."
         )
     try:
-        info = _track_info(item)
+        info, _ = _track_info(item)
     except _RowError as error:
         raise LayoutChanged(
             f"The track was looked for in data-track-info on {_named(tree)}: {error}"
@@ -244,7 +268,7 @@ def parse_track(html: str) -> TrackPage:
         track_info=info,
         title=info.title,
         artist=info.artist_name or _text(tree.css_first("h1 ~ h2")) or None,
-        licence_url=(_attribute(licence, "href") or "").strip() or None,
+        licence_url=_link(licence),
         genres=tuple(_genres(genres)),
         album=_title_of_album(" ".join(_text(node) for node in album or ()).strip()),
         released=_released(facts),
@@ -267,7 +291,18 @@ def _document(html: str) -> LexborHTMLParser:
 
 def _named(tree: LexborHTMLParser) -> str:
     title = _text(tree.css_first("title"))[:100]
-    return f"the page titled {title!r}" if title else "a page without a title"
+    named = f"the page titled {title!r}" if title else "a page without a title"
+    return f"{named}, which asks for a login" if _asks_for_login(tree) else named
+
+
+def _kind_of(tree: LexborHTMLParser) -> type[LayoutChanged]:
+    return LoginPage if _asks_for_login(tree) else LayoutChanged
+
+
+def _asks_for_login(tree: LexborHTMLParser) -> bool:
+    if tree.css_first("input[type=password]") or tree.css_first('form[action*="login"]'):
+        return True
+    return bool(_LOGIN_TITLE.match(_text(tree.css_first("title"))))
 
 
 def _pager(tree: LexborHTMLParser) -> tuple[int, int, int] | None:
@@ -291,49 +326,63 @@ def _page_number(tree: LexborHTMLParser) -> int | None:
     return next((int(text) for text in texts if re.fullmatch(r"[0-9]{1,9}", text)), None)
 
 
-def _listing_row(item: LexborNode) -> ListingRow:
-    return ListingRow(
-        **asdict(_track_info(item)),
-        album_url=_link(item, ".ptxt-album a[href]"),
+def _listing_row(item: LexborNode) -> tuple[ListingRow, list[str]]:
+    """A row, and why values of it that a track can do without are None."""
+    info, odd = _track_info(item)
+    row = ListingRow(
+        **asdict(info),
+        album_url=_link(item.css_first(".ptxt-album a[href]")),
         duration_s=_duration(item),
         genres=tuple(_genres(item.css(".ptxt-genre"))),
     )
+    return row, odd
 
 
-def _track_info(item: LexborNode) -> TrackInfo:
+def _track_info(item: LexborNode) -> tuple[TrackInfo, list[str]]:
+    """What the player reads, and why values that a track can do without are None."""
     text = _attribute(item, "data-track-info")
     if text is None:
-        raise _RowError("The row has no data-track-info.")
+        raise _NoTrackError("The row has no data-track-info.")
     try:
         info = parse_json(text)
     except ValueError as error:
-        raise _RowError(f"Its data-track-info is no JSON ({str(error)[:100]}).") from error
+        raise _NoTrackError(f"Its data-track-info is no JSON ({str(error)[:100]}).") from error
     if not isinstance(info, dict):
-        raise _RowError("Its data-track-info is no JSON object.")
+        raise _NoTrackError("Its data-track-info is no JSON object.")
     track_id = info.get("id")
     if type(track_id) is not int or not 0 <= track_id <= _LARGEST_ID:
         raise _RowError(f"Its id {str(track_id)[:30]!r} is no whole number.")
-    return TrackInfo(
+    odd: list[str] = []
+    track = TrackInfo(
         id=track_id,
         handle=_required(info, "handle"),
         url=_required(info, "url"),
         title=_required(info, "title"),
-        artist_name=_optional(info, "artistName"),
-        artist_url=_optional(info, "artistUrl"),
-        album_title=_title_of_album(_optional(info, "albumTitle")),
-        playback_url=_optional(info, "playbackUrl"),
-        file_url=_optional(info, "fileUrl"),
+        artist_name=_optional(info, "artistName", odd),
+        artist_url=_optional(info, "artistUrl", odd),
+        album_title=_title_of_album(_optional(info, "albumTitle", odd)),
+        playback_url=_optional(info, "playbackUrl", odd),
+        file_url=_optional(info, "fileUrl", odd),
     )
+    return track, odd
 
 
 def _required(info: dict, name: str) -> str:
-    value = _optional(info, name)
+    value = _checked(info, name)
     if value is None:
         raise _RowError(f"Track {info['id']} has no {name}.")
     return value
 
 
-def _optional(info: dict, name: str) -> str | None:
+def _optional(info: dict, name: str, odd: list[str]) -> str | None:
+    try:
+        return _checked(info, name)
+    except _RowError as error:
+        odd.append(str(error))
+        return None
+
+
+def _checked(info: dict, name: str) -> str | None:
     value = info.get(name)
     if value is None or value == "":
         return None
@@ -356,6 +405,8 @@ def _genres(nodes: list[LexborNode] | None) -> Iterator[Genre]:
         links = [node] if node.tag == "a" else node.css("a[href]")
         for link in links:
             name, slug = _text(link), _genre_slug(_attribute(link, "href"))
+            if max(len(name), len(slug or "")) > LONGEST_TEXT:
+                continue
             if name and slug and (name, slug) not in seen:
                 seen.add((name, slug))
                 yield name, slug
@@ -446,8 +497,9 @@ def _yes_or_no(nodes: list[LexborNode] | None) -> bool | None:
     return {"yes": True, "no": False}.get(next((text for text in told if text), ""))
 
 
-def _link(item: LexborNode, selector: str) -> str | None:
-    return (_attribute(item.css_first(selector), "href") or "").strip()[:LONGEST_TEXT] or None
+def _link(link: LexborNode | None) -> str | None:
+    url = (_attribute(link, "href") or "").strip()
+    return url if 0 < len(url) <= LONGEST_TEXT else None
 
 
 def _music_path(url: str | None) -> list[str]:

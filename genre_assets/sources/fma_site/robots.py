@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.address import DEMO_FILE_HOST, FILE_HOST, LOOPBACK, Site
+from genre_assets.sources.fma_site.deadline import Deadline
 from genre_assets.sources.fma_site.pace import Pace, polite_retries
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ LARGEST_ROBOTS_BYTES = 500 * 1024
 
 _MOST_REDIRECTS = 5
 _TIMEOUT_S = 30.0
+"""Seconds in which the whole answer has to come."""
 
 
 class Disallowed(SourceError):  # noqa: N818
@@ -117,33 +118,36 @@ class HouseRules:
 
 
 def fetch_robots(url: str, agent: str) -> RobotsAnswer:
-    """Ask for a robots.txt once, without following redirects.
+    """Request a robots.txt once, without following redirects.
 
     Raises:
-        SourceError: If nobody answers.
+        SourceError: If there is no answer, or not all of it in time.
     """
     import httpx
 
+    too_late = (
+        f"{url} did not come whole in {_TIMEOUT_S:g} s, so nothing there may be downloaded: run "
+        "again when the site is well."
+    )
+    deadline = Deadline(_TIMEOUT_S)
     try:
         with (
+            deadline,
             httpx.Client(
                 timeout=_TIMEOUT_S,
                 headers={"User-Agent": agent},
                 # A proxy cannot reach a replica on this machine.
                 trust_env=urlsplit(url).hostname not in LOOPBACK,
             ) as client,
-            client.stream("GET", url) as response,
+            client.stream("GET", url, extensions=deadline.extensions) as response,
         ):
-            body, started = b"", time.monotonic()
+            body = b""
             for chunk in response.iter_bytes(64 * 1024):
                 body += chunk
                 if len(body) > LARGEST_ROBOTS_BYTES:
                     break
-                if time.monotonic() - started > _TIMEOUT_S:
-                    raise SourceError(
-                        f"{url} did not come whole in {_TIMEOUT_S:.0f} s, so nothing there may be "
-                        "asked for: run again when the site is well."
-                    )
+            if deadline.passed:
+                raise SourceError(too_late)
             return RobotsAnswer(
                 url,
                 response.status_code,
@@ -152,6 +156,8 @@ def fetch_robots(url: str, agent: str) -> RobotsAnswer:
                 response.headers.get("retry-after"),
             )
     except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if deadline.passed:
+            raise SourceError(too_late) from error
         raise SourceError(
             f"{url} did not answer ({type(error).__name__}), so nothing there may be asked for: "
             "run again when the site is up."

@@ -59,6 +59,7 @@ class GenreSweep:
         duplicates: Rows of the first order that repeated a track.
         rows: The tracks, by their ids; the first row of each.
         rejected: Rows that cannot be read.
+        odd: Values of tracks that cannot be read and were left out.
         complete: Whether the listing was read to its end and nothing hints at more.
         reason: Why it is incomplete or falls short, in one sentence, or None.
     """
@@ -76,6 +77,7 @@ class GenreSweep:
     rejected: tuple[Rejection, ...]
     complete: bool
     reason: str | None
+    odd: tuple[Rejection, ...] = ()
 
 
 @dataclass
@@ -84,6 +86,7 @@ class _Reading:
 
     rows: list[ListingRow] = field(default_factory=list)
     rejected: list[Rejection] = field(default_factory=list)
+    odd: list[Rejection] = field(default_factory=list)
     pages: int = 0
     claimed: int = 0
     reason: str | None = None
@@ -148,6 +151,7 @@ def sweep_genre(
         rejected=tuple(rejection for reading in readings for rejection in reading.rejected),
         complete=first.reason is None and (settled or found >= claimed),
         reason=first.reason or _shortfall(genre, found, claimed, orders),
+        odd=tuple({(o.place, o.reason): o for r in readings for o in r.odd}.values()),
     )
 
 
@@ -181,6 +185,7 @@ def _read_order(
         reading.claimed = max(reading.claimed, listing.claimed)
         reading.rows += listing.rows
         reading.rejected += [Rejection(url, row.place, row.reason) for row in listing.rejected]
+        reading.odd += [Rejection(url, odd.place, odd.reason) for odd in listing.odd]
         log(f"{genre} by {order.sort}, page {number}: {counted(len(listing.rows), 'track')}")
         # Not by the last row's number: a site that repeats a track may count one short.
         if number * size >= listing.claimed:
@@ -219,16 +224,21 @@ def _read_page(
     if page.status == 404 and number > 1:
         return page.url, None
     if page.status != 200:
-        raise SourceError(
-            f"{place} ({page.url}) answered with status {page.status}: see whether the site "
-            "still has this genre under that name."
-        )
+        raise SourceError(f"{place} ({page.url}) answered with {_in_words(page.status)}.")
     try:
         return page.url, parse_listing(page.html)
     except LayoutChanged as error:
         if again:
             return _read_page(genre, path, number, read, again=False)
         raise LayoutChanged(f"{place} ({page.url}) is no listing: {error}") from error
+
+
+def _in_words(status: int) -> str:
+    if status in (404, 410):
+        return f"status {status}: see whether the site still has this genre under that name"
+    if status in (401, 403, 451):
+        return f"status {status}: the site refuses this page to us"
+    return f"status {status}: run again when the site is well"
 
 
 def _by_id(rows: Iterable[ListingRow]) -> dict[int, ListingRow]:

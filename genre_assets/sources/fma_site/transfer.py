@@ -7,22 +7,20 @@ of the last modification, goes with the question, so that parts of two files are
 Light: httpx is imported when a file is asked for.
 """
 
-import html
-import json
 import os
 import re
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urljoin
 
-from genre_assets.documents import parse_json
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
+from genre_assets.sources.fma_site.answers import beginning, html_page, range_of
+from genre_assets.sources.fma_site.deadline import Deadline
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
     ComeBackLater,
@@ -30,7 +28,9 @@ from genre_assets.sources.fma_site.pace import (
     retries,
     retry_after_seconds,
 )
+from genre_assets.sources.fma_site.partial import Note, Partial
 from genre_assets.sources.fma_site.robots import HouseRules, Robots
+from genre_assets.sources.fma_site.room import not_kept, require_room
 
 if TYPE_CHECKING:
     import httpx
@@ -40,14 +40,8 @@ TRANSIENT = frozenset(
 )
 """Failures of the way or of the moment: tried again in the same run and by the next one."""
 
-_LIMIT_S = 1800.0
 _MOST_REQUESTS = 5
-_HEAD_BYTES = 64 * 1024
-_CONTENT_RANGE = re.compile(r"bytes (?:(\d+)-\d+|\*)/(\d+|\*)")
-_STRONG_ETAG = re.compile(r'"[\x21\x23-\x7e]*"')
-_HTTP_DATE = re.compile(r"[A-Za-z0-9 ,:-]{1,60}")
 _MARKUP = re.compile(rb"(?:\xef\xbb\xbf)?\s*<[!?a-zA-Z]")
-_HTML_TITLE = re.compile(r"<title[^>]{0,200}>([^<]{1,100})", re.IGNORECASE)
 _BINARY = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 
@@ -61,7 +55,9 @@ class Access:
         pace: Gives the turns.
         robots: Says what may be asked for, of every host of the site.
         attempts: Tries of one file in one run.
-        timeout_s: Seconds without a byte after which a try is given up.
+        timeout_s: Seconds in which an answer has to begin, its headers all there, and seconds
+            without a byte of the file after which a try is given up.
+        limit_s: Seconds in which a whole file has to come.
         largest_bytes: A larger file is not taken.
     """
 
@@ -71,6 +67,7 @@ class Access:
     robots: Robots | HouseRules
     attempts: int = 4
     timeout_s: float = 30.0
+    limit_s: float = 1800.0
     largest_bytes: int = 500 * 2**20
 
     def refusal(self, url: str) -> tuple[str, str] | None:
@@ -125,6 +122,8 @@ class FileHost:
         self._client = httpx.Client(
             headers={"User-Agent": self._access.agent, "Accept-Encoding": "identity"},
             timeout=self._access.timeout_s,
+            # A deadline ends a connection that it saw being made.
+            limits=httpx.Limits(max_keepalive_connections=0),
             trust_env=self._access.site.is_live,
         )
         return self
@@ -144,7 +143,8 @@ class FileHost:
             What became of it. Failures in :data:`TRANSIENT` leave what came for the next try.
 
         Raises:
-            UserError: If the partial file cannot be written, such as on a full disk.
+            DiskFullError: If there is no room for it.
+            UserError: If the partial file cannot be written for another reason.
         """
         transfer = Transfer(final_url=url)
         tries = retries(
@@ -157,23 +157,23 @@ class FileHost:
         try:
             for attempt in tries:
                 with attempt:
-                    self._try(url, _Partial(partial), transfer)
+                    self._try(url, Partial(partial), transfer)
         except _TransferError as failure:
             transfer.outcome, transfer.reason = failure.outcome, failure.reason
             transfer.wait_s = failure.wait_s
         except ComeBackLater:
             raise
+        except UserError:
+            raise
         except OSError as error:
-            raise UserError(
-                f"The download of {url} cannot be kept in {partial.parent}: "
-                f"{error.strerror or error}."
-            ) from error
+            needed = Partial(partial).missing(url)
+            raise not_kept(url, partial.parent, error, needed) from error
         except Exception as error:
             transfer.outcome = "failed"
             transfer.reason = f"{url} met an error that nobody foresaw: {_in_words(error)}."
         return transfer
 
-    def _try(self, url: str, partial: "_Partial", transfer: Transfer) -> None:
+    def _try(self, url: str, partial: "Partial", transfer: Transfer) -> None:
         note = partial.note(url)
         if note and note.total == partial.size:
             transfer.final_url, transfer.etag = note.final_url, note.etag
@@ -187,23 +187,24 @@ class FileHost:
         head = partial.head()
         if not head or _MARKUP.match(head):
             partial.forget()
-            what = _html_page(head) if head else "no bytes at all"
+            what = html_page(head) if head else "no bytes at all"
             raise _TransferError(
                 "not_audio", f"{transfer.final_url} answered with {what}, not audio."
             )
 
-    def _ask(self, url: str, partial: "_Partial", note: "_Note | None", transfer: Transfer) -> None:
+    def _ask(self, url: str, partial: "Partial", note: "Note | None", transfer: Transfer) -> None:
         headers = {}
         if note and note.validator:
             headers = {"Range": f"bytes={partial.size}-", "If-Range": note.validator}
         named = url
         for _ in range(_MOST_REQUESTS):
             self._refuse_address(named, url)
-            with self._answer(named, headers, transfer) as answer:
+            with self._answer(named, headers, transfer) as (answer, deadline):
                 if not answer.has_redirect_location:
-                    now = _Note.of_answer(url, named, answer)
+                    now = Note.of_answer(url, named, answer)
                     transfer.etag = now.etag
-                    self._take(answer, now, note if headers else None, partial, transfer)
+                    before = note if headers else None
+                    self._take(answer, deadline, now, before, partial, transfer)
                     return
                 named = urljoin(named, answer.headers["location"])
         raise _TransferError("unexpected_answer", f"{url} is redirected again and again.")
@@ -221,36 +222,42 @@ class FileHost:
     @contextmanager
     def _answer(
         self, named: str, headers: dict[str, str], transfer: Transfer
-    ) -> Iterator["httpx.Response"]:
+    ) -> Iterator[tuple["httpx.Response", Deadline]]:
         import httpx
 
-        with self._access.pace.turn():
+        with self._access.pace.turn(), Deadline(self._access.timeout_s) as deadline:
             transfer.attempts += 1
             transfer.final_url, transfer.status = named, None
             asked = self._access.site.asked_at(named)
+            # The cookies of a host that sets many would be more than it takes with a request.
+            self._client.cookies.clear()
+            options = {"headers": headers, "extensions": deadline.extensions}
             try:
-                with self._client.stream("GET", asked, headers=headers) as answer:
+                with self._client.stream("GET", asked, **options) as answer:
                     transfer.status = answer.status_code
-                    yield answer
-            except httpx.TimeoutException as error:
-                reason = f"{named} did not answer for {self._access.timeout_s:g} s."
-                raise _PassingError("timed_out", reason) from error
+                    deadline.restart(self._access.limit_s)
+                    yield answer, deadline
             except httpx.TransportError as error:
+                if deadline.passed or isinstance(error, httpx.TimeoutException):
+                    reason = f"{named} did not answer in full within {self._access.timeout_s:g} s."
+                    raise _PassingError("timed_out", reason) from error
                 reason = f"{named} gave no answer: {_in_words(error)}."
                 raise _PassingError("unreachable", reason) from error
 
     def _take(
         self,
         answer: "httpx.Response",
-        now: "_Note",
-        before: "_Note | None",
-        partial: "_Partial",
+        deadline: Deadline,
+        now: "Note",
+        before: "Note | None",
+        partial: "Partial",
         transfer: Transfer,
     ) -> None:
         """Add an answer to the partial file, until it is the whole file.
 
         Args:
             answer: What came, which is no redirect.
+            deadline: Ends the answer when it takes too long.
             now: The file that it is of.
             before: The file that the partial one is a part of when the rest of it was asked for;
                 None when the whole file was.
@@ -258,7 +265,7 @@ class FileHost:
             transfer: Counts what comes.
         """
         if before and answer.status_code == 416:
-            if _range_of(answer) == (None, partial.size):
+            if range_of(answer) == (None, partial.size):
                 partial.write_note(replace(before, total=partial.size))
                 return
             partial.forget()
@@ -267,7 +274,7 @@ class FileHost:
         _refuse_other_types(answer, now.final_url)
         start = 0
         if answer.status_code == 206:
-            start, total = _range_of(answer)
+            start, total = range_of(answer)
             now = replace(now, total=total)
             if start != (partial.size if before else 0) or (before and not before.may_be(now)):
                 partial.forget()
@@ -279,40 +286,47 @@ class FileHost:
             raise _TransferError("no_length", reason)
         if start == 0:
             partial.begin(now)
-        self._stream(answer, now, partial, transfer)
+        self._stream(answer, deadline, now, partial, transfer)
         if now.total is None:
             partial.write_note(replace(now, total=partial.size))
         elif partial.size != now.total:
             raise _cut_short(now, partial)
 
     def _stream(
-        self, answer: "httpx.Response", now: "_Note", partial: "_Partial", transfer: Transfer
+        self,
+        answer: "httpx.Response",
+        deadline: Deadline,
+        now: "Note",
+        partial: "Partial",
+        transfer: Transfer,
     ) -> None:
         import httpx
 
-        deadline = time.monotonic() + _LIMIT_S
         size = partial.size
         self._refuse_size(now.total or 0, now, partial)
+        require_room(now.url, partial.path.parent, max((now.total or 0) - size, 0))
         with partial.path.open("ab") as file:
             try:
                 for block in answer.iter_raw():
                     size += len(block)
                     transfer.bytes += len(block)
                     self._refuse_size(size, now, partial)
+                    left = max((now.total or 0) - size, 0) + len(block)
+                    require_room(now.url, partial.path.parent, left)
                     file.write(block)
                     # What came is there for the next run, however this one ends.
                     file.flush()
-                    if time.monotonic() > deadline:
-                        reason = f"{now.final_url} was not whole after {_LIMIT_S:g} s."
-                        raise _TransferError("timed_out", reason)
             except httpx.TimeoutException as error:
                 reason = f"{now.final_url} stopped for {self._access.timeout_s:g} s at byte {size}."
                 raise _PassingError("timed_out", reason) from error
             except httpx.TransportError as error:
+                if deadline.passed:
+                    reason = f"{now.final_url} was not whole after {self._access.limit_s:g} s."
+                    raise _TransferError("timed_out", reason) from error
                 raise _cut_short(now, partial) from error
             os.fsync(file.fileno())
 
-    def _refuse_size(self, size: int, now: "_Note", partial: "_Partial") -> None:
+    def _refuse_size(self, size: int, now: "Note", partial: "Partial") -> None:
         largest = self._access.largest_bytes
         if size > largest:
             partial.forget()
@@ -334,90 +348,11 @@ class _PassingError(_TransferError):
     """A try that failed where the next one may not."""
 
 
-@dataclass(frozen=True)
-class _Note:
-    """Which file a partial file is a part of; the total is None until it is known."""
-
-    url: str
-    final_url: str
-    etag: str | None
-    last_modified: str | None
-    total: int | None
-
-    @classmethod
-    def of_answer(cls, url: str, final_url: str, answer: "httpx.Response") -> "_Note":
-        length = answer.headers.get("content-length")
-        return cls(
-            url,
-            final_url,
-            answer.headers.get("etag"),
-            answer.headers.get("last-modified"),
-            int(length) if length else None,
-        )
-
-    @property
-    def validator(self) -> str | None:
-        """What If-Range can be given; None when a changed file could not be told from this one."""
-        if self.etag and _STRONG_ETAG.fullmatch(self.etag):
-            return self.etag
-        if self.last_modified and _HTTP_DATE.fullmatch(self.last_modified):
-            return self.last_modified
-        return None
-
-    def may_be(self, other: "_Note") -> bool:
-        """Whether nothing that both notes know tells the files apart."""
-        known = (
-            (self.etag, other.etag),
-            (self.last_modified, other.last_modified),
-            (self.total, other.total),
-        )
-        return all(mine == theirs for mine, theirs in known if None not in (mine, theirs))
-
-
-@dataclass(frozen=True)
-class _Partial:
-    """What came of a file so far, and the note beside it."""
-
-    path: Path
-
-    @property
-    def size(self) -> int:
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def head(self) -> bytes:
-        with self.path.open("rb") as file:
-            return file.read(_HEAD_BYTES)
-
-    def note(self, url: str) -> _Note | None:
-        """The note, when there is one for that URL and a part to go on from."""
-        try:
-            note = _Note(**parse_json(self._note_path.read_text()))
-        except (FileNotFoundError, ValueError, TypeError):
-            return None
-        return note if note.url == url and self.size else None
-
-    def write_note(self, note: _Note) -> None:
-        self._note_path.write_text(json.dumps(asdict(note)))
-
-    def begin(self, note: _Note) -> None:
-        """Start anew: a note never stands beside bytes of another file."""
-        self.forget()
-        self.write_note(note)
-
-    def forget(self) -> None:
-        self.path.unlink(missing_ok=True)
-        self._note_path.unlink(missing_ok=True)
-
-    @property
-    def _note_path(self) -> Path:
-        return self.path.with_suffix(".json")
-
-
 def _is_worth_another_try(error: Exception) -> bool:
     return isinstance(error, _PassingError) and error.wait_s <= LONGEST_WAIT_S
 
 
-def _refuse_failure(answer: "httpx.Response", named: str, partial: _Partial) -> None:
+def _refuse_failure(answer: "httpx.Response", named: str, partial: Partial) -> None:
     status = answer.status_code
     said = f"{named} answered {status} {answer.reason_phrase}".rstrip() + "."
     wait_s = retry_after_seconds(answer.headers.get("retry-after"), datetime.now(UTC)) or 0.0
@@ -444,35 +379,11 @@ def _refuse_other_types(answer: "httpx.Response", named: str) -> None:
         reason = f"{named} answered in the encoding {encoding!r}, which nobody asked for."
         raise _TransferError("unexpected_answer", reason)
     if not kind.startswith("audio/") and kind not in _BINARY:
-        what = _html_page(_beginning(answer)) if kind == "text/html" else kind
+        what = html_page(beginning(answer)) if kind == "text/html" else kind
         raise _TransferError("not_audio", f"{named} answered with {what}, not audio.")
 
 
-def _beginning(answer: "httpx.Response") -> bytes:
-    head = b""
-    for block in answer.iter_raw():
-        head += block
-        if len(head) >= _HEAD_BYTES:
-            break
-    return head[:_HEAD_BYTES]
-
-
-def _html_page(head: bytes) -> str:
-    found = _HTML_TITLE.search(head.decode("utf-8", "replace"))
-    title = " ".join(html.unescape(found[1]).split()) if found else ""
-    return f"a web page, {title!r}" if title else "a web page without a title"
-
-
-def _range_of(answer: "httpx.Response") -> tuple[int | None, int | None]:
-    """First byte and total size by the Content-Range; None for what it does not say."""
-    found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
-    if not found:
-        return None, None
-    first, total = found.groups()
-    return int(first) if first else None, int(total) if total != "*" else None
-
-
-def _cut_short(now: _Note, partial: _Partial) -> _PassingError:
+def _cut_short(now: Note, partial: Partial) -> _PassingError:
     total = f" of {now.total}" if now.total is not None else ""
     return _PassingError(
         "cut_short", f"{now.final_url} broke off after {partial.size}{total} bytes."

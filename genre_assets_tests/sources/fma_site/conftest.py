@@ -1,6 +1,7 @@
 """A web server on this machine that answers as a test wants, and a browser to ask it."""
 
 import re
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +23,7 @@ class WebAnswer:
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     promised: int | None = None  # the length that is announced, where the body is cut
+    cookies: list[str] = field(default_factory=list)
     held: threading.Event | None = None  # answers no sooner
 
 
@@ -72,6 +74,8 @@ def _handler(server: WebServer) -> type[BaseHTTPRequestHandler]:
                 self.send_response(answer.status)
                 for name, value in (headers | answer.headers).items():
                     self.send_header(name, value)
+                for cookie in answer.cookies:
+                    self.send_header("Set-Cookie", cookie)
                 self.end_headers()
                 self.wfile.write(body)
 
@@ -93,6 +97,41 @@ def serving() -> Iterator[WebServer]:
     server.release()
     listening.shutdown()
     listening.server_close()
+
+
+OK_AUDIO = b"HTTP/1.1 200 OK\r\nContent-Type: audio/mpeg\r\nContent-Length: 100000\r\n\r\n"
+NEVER_DONE = {
+    "a header byte at a time": (b"HTTP/1.1 200 OK\r\nX-Padding: ", b"x", 0.02),
+    "100 Continue for ever": (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.02),
+    "100 Continue as fast as it goes": (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 500, 0.0),
+    "silence": (b"", b"", 0.02),
+}
+"""Answers that never end: how they begin, what goes on coming, and how often."""
+
+
+@contextmanager
+def never_done(begin: bytes, go_on: bytes, every_s: float) -> Iterator[str]:
+    """A server that goes on with an answer until the other side hangs up; its address."""
+    closing = threading.Event()
+
+    def answer(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            connection.recv(65536)
+            connection.sendall(begin)
+            while not closing.wait(every_s):
+                connection.sendall(go_on)
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=answer, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}"
+        closing.set()
+        listening.shutdown(socket.SHUT_RDWR)
 
 
 @pytest.fixture

@@ -66,11 +66,16 @@ def attribute(value):
     return text
 
 
+def shown(value):
+    """A value as the text of a page, whatever it is."""
+    return escape(str(value or ""))
+
+
 def listing_row(row):
     info = row.info
     album = "<span>—</span>"
     if row.album_url:
-        album = f'<a href="{row.album_url}">{escape(info["albumTitle"] or "")}</a>'
+        album = f'<a href="{row.album_url}">{shown(info["albumTitle"])}</a>'
     genres = " , ".join(
         f'<a href="{SITE}/genre/{slug}/">{escape(name)}</a>' for name, slug in row.genres
     )
@@ -79,9 +84,9 @@ def listing_row(row):
      data-track-info='{attribute(info)}'>
   <span class="inline-flex big-play"><i class="icn-play"></i></span>
   <span class="ptxt-track"><a href="{escape(str(info["url"]))}">
-      {escape(str(info["title"]))}</a></span>
+      {shown(info["title"])}</a></span>
   <span class="ptxt-artist"><span>by</span>
-      <a href="{info["artistUrl"] or "#"}">{escape(info["artistName"] or "")}</a></span>
+      <a href="{shown(info["artistUrl"]) or "#"}">{shown(info["artistName"])}</a></span>
   <span class="hidden ptxt-album">{album}</span>
   <span class="ptxt-genre">{genres}</span>
   <span class="inline-flex w-12">{row.duration}</span>
@@ -102,24 +107,24 @@ def pager(first, last, claimed, page):
 def listing(rows, first=1, claimed=None, page=1):
     """One page of a listing, with an advertisement after every fifth row."""
     claimed = len(rows) if claimed is None else claimed
-    shown = []
+    parts = []
     for number, one in enumerate(rows, start=1):
-        shown.append(one if isinstance(one, str) else listing_row(one))
+        parts.append(one if isinstance(one, str) else listing_row(one))
         if number % 5 == 0:
-            shown.append('<div class="freestar-ads"></div>')
+            parts.append('<div class="freestar-ads"></div>')
     numbers = (first, first + len(rows) - 1) if rows else ("", "")
     return f"""<!DOCTYPE html><html><head><title>Techno - Free Music Archive</title></head><body>
 <header><nav><span>Genres</span><a href="{SITE}/genre/Blues/">Blues</a></nav></header>
 <div data-track-info='{{"id":1}}' class="player"></div>
-<div class="w-full">{"".join(shown)}</div>
+<div class="w-full">{"".join(parts)}</div>
 {pager(*numbers, claimed, page)}</body></html>"""
 
 
 def track_page(info, licence=BY, genres=(("Techno", "Techno"),), instrumental="Yes", ai="No"):
     link = f'<a rel="license" href="{licence}">A licence</a>' if licence else ""
     links = " ".join(f'<a href="{SITE}/genre/{slug}/">{escape(name)}</a>' for name, slug in genres)
-    title, artist = escape(info["title"]), escape(info["artistName"] or "")
-    album = escape(info["albumTitle"] or "")
+    title, artist = shown(info["title"]), shown(info["artistName"])
+    album = shown(info["albumTitle"])
     return f"""<!DOCTYPE html>
 <html><head><title>{artist} - {title} - Free Music Archive</title></head><body>
 <header><nav><span>Genres</span><a href="{SITE}/genre/Blues/">Blues</a></nav></header>

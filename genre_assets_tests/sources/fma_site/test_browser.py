@@ -6,9 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from genre_assets.lake.tables import Lake
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site import browser as browser_module
-from genre_assets.sources.fma_site.address import ForeignAddress
+from genre_assets.sources.fma_site import guest as guest_module
+from genre_assets.sources.fma_site.address import ForeignAddress, Site
+from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.browser import (
     Browser,
     BrowserFailed,
@@ -17,7 +20,9 @@ from genre_assets.sources.fma_site.browser import (
     NoAnswer,
     find_chromium,
 )
+from genre_assets.sources.fma_site.chromium import runs_in_sandbox
 from genre_assets.sources.fma_site.guardian import processes_of
+from genre_assets.sources.fma_site.guest import Guest
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets_tests.sources.fma_site.conftest import (
     WebAnswer,
@@ -98,6 +103,9 @@ def test_a_page_costs_one_request_whatever_it_embeds(visit):
         "<script>document.title = 'ran'; fetch('/fetched')</script><title>Still</title></head>"
         "<img src=/b.png><video src=/c.mp4 autoplay></video>"
         "<script src=http://ads.example/x.js></script><iframe src=http://ads.example/></iframe>"
+        "<object data=/d></object><embed src=/e><link rel=prefetch href=/p>"
+        f"{''.join(f'<iframe src=/frame/{n}></iframe>' for n in range(30))}"
+        "<meta http-equiv=refresh content='0;url=/elsewhere'>"
     )
     web.asked.clear()
     for _ in range(3):  # the first page of a process loads differently from the next
@@ -105,6 +113,25 @@ def test_a_page_costs_one_request_whatever_it_embeds(visit):
         assert "<title>Still</title>" in page.html
         assert browser.read(f"{web.base}/missing").status == 404
     assert web.asked == ["/rich", "/missing"] * 3
+
+
+def test_cookies_of_one_page_do_not_burden_the_next(visit):
+    web, browser = visit
+    cookies = [f"c{n}={'x' * 3000}; Path=/" for n in range(60)]
+    web.answers["/sweet"] = WebAnswer("<p>Sweet.</p>", cookies=cookies)
+    web.answers["/next"] = WebAnswer("<p>Next.</p>")
+    assert browser.read(f"{web.base}/sweet").status == 200
+    assert browser.read(f"{web.base}/next").status == 200
+    assert "cookie" not in web.headers[-1]
+
+
+def test_a_browser_whose_requests_cannot_be_held_back_is_restarted(lossy):
+    web, browser = lossy
+    assert "Here." in browser.read(f"{web.base}/page").html
+    before = browser.restarts
+    browser._running._gate.close()
+    assert "Here." in browser.read(f"{web.base}/page").html
+    assert browser.restarts == before + 1
 
 
 def test_a_redirect_within_the_site_is_followed(visit):
@@ -327,6 +354,48 @@ def test_the_sandbox_is_only_given_up_by_root(monkeypatch, tmp_path):
     assert "--no-sandbox" in browser_module._options(chromium, AGENT, [], tmp_path).arguments
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert "--no-sandbox" not in browser_module._options(chromium, AGENT, [], tmp_path).arguments
+    given_up = browser_module._options(chromium, AGENT, [], tmp_path, sandboxed=False)
+    assert "--no-sandbox" in given_up.arguments
+
+
+@pytest.mark.parametrize(
+    ("user", "live", "given_up", "sandboxed"),
+    [
+        (1000, True, False, True),
+        (1000, False, False, True),
+        (1000, True, True, False),
+        (0, False, False, False),
+        (0, True, True, False),
+    ],
+)
+def test_where_the_browser_runs_in_its_sandbox(monkeypatch, user, live, given_up, sandboxed):
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    assert runs_in_sandbox(live, given_up) is sandboxed
+
+
+def test_root_reads_no_live_site_without_a_sandbox_unless_allowed(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setattr(guest_module, "read_robots", lambda *_: asked.append(1))
+    monkeypatch.setattr(guest_module, "find_chromium", lambda *_, **__: asked.append(1))
+    guest = Guest(Site("https://freemusicarchive.org"), "a@b.c")
+    with (
+        pytest.raises(SourceError, match="GENRE_ASSETS_CHROMIUM_NO_SANDBOX=yes"),
+        guest.visit(Lake(tmp_path), None),
+    ):
+        pass
+    assert asked == []
+
+
+def test_what_runs_without_a_sandbox_is_said(monkeypatch, tmp_path, web, chromium):
+    said = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    with (
+        Archive(Lake(tmp_path), "s") as archive,
+        Guest(Site(web.base)).visit(Lake(tmp_path), archive, said.append),
+    ):
+        pass
+    assert said == ["Chromium runs as root without its sandbox."]
 
 
 def programs(folder, *names):

@@ -3,19 +3,20 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from genre_assets.lake.schemas import SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.lake.schemas import REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site import catalogue as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.catalogue import SweepError, sweep_site
-from genre_assets.sources.fma_site.known import Known
+from genre_assets.sources.fma_site.known import Known, unread_pages
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.sweeps import record_sweep
 
 from .site_html import (
     COOKIE_WALL,
+    LOGIN,
     SITE,
     Row,
     SmallSite,
@@ -59,11 +60,13 @@ class Platform:
                 archive=archive,
                 known=Known(self.lake),
                 sweeps=self.sweeps,
+                rejected=self.lake.read(REJECTED_ROWS, ["fma_site"]),
                 now=self.site.clock,
                 log=self.log.append,
             )
         listed = found.catalogue
         record_sweep(self.lake, "fma_site", listed.tracks, self.site.clock(), gone=listed.gone)
+        self.lake.write(REJECTED_ROWS, listed.rejected, "fma_site")
         self.tracks = self.lake.read(TRACKS)
         for shard, rows in found.sightings.items():
             self.lake.write(SIGHTINGS, rows, shard)
@@ -217,6 +220,18 @@ def test_a_genre_is_swept_in_full_again_after_seven_days(platform):
     assert modes == ["full", *["incremental"] * 6, "full", "incremental"]
 
 
+def test_a_sweep_while_the_clock_was_ahead_does_not_put_off_the_next_full_one(platform):
+    here = platform({"Techno": [2, 1]}, licences={1: None})
+    here.site.clock.later(days=400)
+    here.sweep()
+    here.site.clock.later(days=-400)
+
+    here.sweep()
+
+    assert here.last_sweep()["mode"] == "full"
+    assert here.site.asked_for("track") == [track_info(1)["url"]]
+
+
 def test_a_full_sweep_that_came_to_no_end_is_made_again(platform):
     here = platform({"Techno": [1]})
     here.sweep()
@@ -284,6 +299,10 @@ def test_a_track_whose_page_is_missing_is_catalogued_without_licence_and_a_note_
     ("answer", "reason"),
     [
         (COOKIE_WALL, "looked for as div.play-item"),
+        (LOGIN, "which asks for a login"),
+        (401, "answered with status 401: the site refuses it to us"),
+        (403, "answered with status 403: the site refuses it to us"),
+        (404, "answered with status 404: no such page"),
         (503, "answered with status 503"),
         (track_page(track_info(77)), "is listed as the page of track 2 and shows track 77"),
     ],
@@ -298,8 +317,46 @@ def test_one_broken_page_of_a_track_is_recorded_and_ends_nothing(platform, answe
     assert here.track(2)["license_url"] is None
     ((place, said),) = rejections(found)
     assert place == "track 2"
-    assert reason in said
+    assert reason in said and "Its licence is therefore not known" in said
     assert found.catalogue.rejected["origin"].to_pylist() == [url]
+    assert unread_pages(here.lake) == {url: said}
+
+    # Every later sweep that lists the track tries its page again, and no other one.
+    here.sweep()
+    assert here.last_sweep()["mode"] == "incremental"
+    assert here.site.asked_for("track") == [url]
+    assert unread_pages(here.lake) == {url: said}
+    del here.site.answers[url]
+    here.sweep()
+    assert here.track(2)["license_spdx"] == "CC-BY-4.0"
+    assert unread_pages(here.lake) == {}
+
+
+def test_an_odd_value_of_a_row_is_recorded_and_the_track_kept_without_it(platform):
+    rows = {2: row(2, fileUrl=7, artistName=["x"]), 1: row(1, title={"a": 1})}
+    here = platform({"Techno": [3, 2, 1]}, rows=rows)
+    good = platform({"Techno": [3, 2, 1]}).site
+
+    found = here.sweep()
+
+    assert [r["source_track_id"] for r in here.tracks.to_pylist()] == ["2", "3"]
+    assert (here.track(2)["file_url"], here.track(2)["artist"]) == (None, None)
+    assert here.track(3)["file_url"] == good.row(3).info["fileUrl"]
+    assert here.last_sweep()["complete"]
+    said = dict(rejections(found))
+    assert set(said) == {"row 3", "track 2"}
+    assert said["track 2"] == (
+        "The artistName of track 2 is no text. The fileUrl of track 2 is no text."
+    )
+
+
+def test_a_listing_whose_only_row_is_odd_ends_no_sweep(platform):
+    here = platform({"Techno": [2], "House": [3]}, rows={2: row(2, id=-1)})
+
+    found = here.sweep()
+
+    assert [r["source_track_id"] for r in here.tracks.to_pylist()] == ["3"]
+    assert [place for place, _ in rejections(found)] == ["row 1"]
 
 
 def test_pages_of_tracks_that_all_fail_end_the_sweep(platform):

@@ -8,18 +8,21 @@ import time
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import stamina
 
 from genre_assets.audio.probe import probe_shard
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.errors import UserError
+from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
+from genre_assets.quality.tables import keys_unique, rows_valid
 from genre_assets.sources.fma_site import downloads as module
+from genre_assets.sources.fma_site import room
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
     ASKED_AGAIN,
@@ -219,6 +222,53 @@ def test_a_track_without_a_licence_is_never_asked_for_and_says_so_once(refresh, 
     assert outcomes(refresh(track(0))) == ["ok"]
 
 
+def test_a_track_without_a_file_is_recorded_as_such_and_the_others_come(refresh, workers):
+    page = "https://freemusicarchive.org/music/a/b/c/"
+    without = track(1, file_url=None, page_url=page)
+    tracks = [track(0), without, track(2)]
+    rows = {row["track_id"]: row for row in refresh(*tracks)}
+    assert [row["outcome"] for row in rows.values()] == ["ok", "no_file", "ok"]
+    assert (rows["fma_site:1"]["url"], rows["fma_site:1"]["attempts"]) == (page, 0)
+    parts = [(FETCHES, SHARD)]
+    assert rows_valid(refresh.lake, parts).passed and keys_unique(refresh.lake, parts).passed
+    assert refresh(*tracks) == []
+
+    fetches, listed = refresh.lake.read(FETCHES), TRACKS.of_rows(tracks)
+    why = missing_reasons(listed, fetches, refresh.store)
+    assert why == {"fma_site:1": "The site gives no file for this track."}
+    stored = stored_paths(listed, fetches, refresh.store)
+    audio = probe_shard(stored, AUDIO.empty(), workers, why_missing=why).to_pylist()
+    assert [row["status"] for row in audio] == ["ok", "missing", "ok"]
+    assert audio[1]["reason"] == why["fma_site:1"]
+
+
+def test_rows_of_the_version_before_that_lack_a_url_are_mended(refresh):
+    page = "https://freemusicarchive.org/music/a/b/c/"
+    old = {
+        "track_id": "fma_site:1", "url": None, "run_id": "old", "fetched_at": datetime.now(UTC),
+        "attempts": 0, "bytes": 0, "outcome": "no_file",
+        "reason": "The site gives no file for this track.",
+    }  # fmt: skip
+    refresh.lake.write(FETCHES, FETCHES.of_rows([old]), SHARD)
+    assert not rows_valid(refresh.lake, [(FETCHES, SHARD)]).passed
+    assert refresh(track(1, file_url=None, page_url=page)) == []
+    assert rows_valid(refresh.lake, [(FETCHES, SHARD)]).passed
+    assert refresh.lake.read(FETCHES)["url"].to_pylist() == [page]
+
+
+def test_a_track_whose_page_was_not_read_is_not_said_to_have_no_licence(refresh, server):
+    page, why = "https://freemusicarchive.org/music/a/b/c/", "It answered with status 403."
+    unlicensed = track(0, license_url=None, page_url=page)
+    (row,) = refresh(unlicensed, policy=Policy(unread_pages={page: why}))
+    assert (row["outcome"], row["reason"]) == ("page_not_read", why)
+    (row,) = refresh(unlicensed)
+    assert row["outcome"] == "no_licence"
+    assert server.requests == []
+    assert outcomes(refresh(track(0, page_url=page), policy=Policy(unread_pages={page: why}))) == [
+        "ok"
+    ]
+
+
 @pytest.mark.parametrize(
     ("excluded", "terms", "reason"),
     [
@@ -402,6 +452,26 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_one_sentence(refresh, 
     with pytest.raises(UserError, match="No space left on device") as raised:
         refresh(track(0))
     assert f"{FILES}/0.mp3" in str(raised.value)
+
+
+def test_a_disk_that_fills_up_ends_the_downloads_in_one_sentence(refresh, server, monkeypatch):
+    def usage(folder):
+        free = 10**9 if len(server.requests) < 2 else room.KEPT_FREE_BYTES + 4_000_000
+        return SimpleNamespace(total=10**10, free=free)
+
+    monkeypatch.setattr(room.shutil, "disk_usage", usage)
+    tracks = [track(n) for n in range(3)]
+    server.files["/1.mp3"].body = b"\xff" * 5_000_000
+    with pytest.raises(DiskFullError) as raised:
+        refresh(*tracks)
+    said = str(raised.value)
+    assert said.startswith(f"The disk is full: the download of {FILES}/1.mp3 cannot be kept in ")
+    assert "5.0 MB are needed for it" in said and "2 files left to download, about" in said
+    assert [request.path for request in server.requests] == ["/0.mp3", "/1.mp3"]
+
+    monkeypatch.undo()
+    assert outcomes(refresh(*tracks))[0] == "ok"
+    assert [request.path for request in server.requests].count("/0.mp3") == 1
 
 
 def test_audio_is_probed_where_it_lies_and_says_why_it_is_missing(refresh, server, workers, clips):

@@ -1,11 +1,16 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import SIGHTINGS, SWEEPS
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.archive import KeptPage
+from genre_assets.sources.fma_site.browser import BrowserFailed, NoAnswer
 from genre_assets.sources.fma_site.gone import find_gone
+from genre_assets.sources.fma_site.pace import ComeBackLater
+from genre_assets.sources.fma_site.robots import Disallowed
 
 START = datetime(2026, 8, 3, tzinfo=UTC)
 PAGE = "https://freemusicarchive.org/music/a/single/x/"
@@ -124,6 +129,27 @@ def test_a_page_that_says_nothing_leaves_the_track_and_a_note(trouble):
     gone, notes, _ = gone_of([sighting("Techno", 0)], MISSED_TWICE, trouble)
 
     assert (gone, len(notes)) == (set(), 1)
+
+
+@given(st.integers(100, 599) | st.sampled_from([0, 999]))
+def test_no_answer_but_404_and_410_makes_a_track_gone(status):
+    gone, notes, _ = gone_of([sighting("Techno", 0)], MISSED_TWICE, status)
+
+    assert gone == ({"fma_site:1"} if status in (404, 410) else set())
+    assert status in (404, 410) or f"answers with status {status}: it is not gone" in notes[0]
+
+
+@given(st.sampled_from([SourceError, ComeBackLater, NoAnswer, BrowserFailed, Disallowed]))
+def test_no_failure_makes_a_track_gone(failure):
+    gone, notes, _ = gone_of([sighting("Techno", 0)], MISSED_TWICE, failure("It failed."))
+
+    assert gone == set() and notes[0].endswith("It failed.")
+
+
+def test_a_sweep_from_the_future_does_not_stand_for_one_that_missed_a_track():
+    sweeps = [sweep("Techno", 0), sweep("Techno", 1), sweep("Techno", 2), sweep("Techno", 60)]
+
+    assert gone_of([sighting("Techno", 1)], sweeps) == (set(), [], [])
 
 
 def test_pages_are_asked_for_only_by_a_sweep_that_read_such_a_listing_in_full():

@@ -1,3 +1,4 @@
+import json
 import signal
 import subprocess
 import sys
@@ -59,6 +60,31 @@ def reading(start, web, chromium):
     wait_until(lambda: "/next" in web.asked)
     assert folder.is_dir() and len(processes_of(folder)) > 3
     return process, folder
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has subreapers")
+def test_no_zombie_of_a_browser_is_left_to_the_first_process_of_a_container(start, web, chromium):
+    web.answers["/page"] = WebAnswer("<p>Page.</p>")
+    process = start(
+        f"""
+        import ctypes, json, subprocess, sys
+        from pathlib import Path
+
+        import psutil
+        from genre_assets.sources.fma_site.browser import Browser, Chromium
+
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # orphans come to this process, as to the first
+        worker = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+        chromium = Chromium(Path({str(chromium.binary)!r}), Path({str(chromium.driver)!r}))
+        with Browser(chromium, "agent", [{web.host!r}]) as browser:
+            browser.read("{web.base}/page")
+            browser._running._service.process.kill()
+            browser.read("{web.base}/page")
+        left = [child.name() for child in psutil.Process().children() if child.pid != worker.pid]
+        print(json.dumps([left, worker.wait()]), flush=True)
+        """
+    )
+    assert json.loads(process.stdout.readline()) == [[], 3]
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -1,4 +1,5 @@
 import multiprocessing
+import os
 import threading
 import time
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import stamina
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
     ComeBackLater,
@@ -176,6 +178,29 @@ def test_a_broken_or_absurd_note_of_another_run_holds_nobody_up_for_long(tmp_pat
     (tmp_path / "lock.not_before").write_text(kept)
     with pace_of(clock, 1.0, tmp_path / "lock").turn():
         assert sum(clock.slept) <= LONGEST_WAIT_S
+
+
+@pytest.mark.parametrize("planted", ["lock", "lock.not_before"])
+@pytest.mark.parametrize("there", [True, False], ids=["to a file", "to nothing"])
+def test_a_link_in_place_of_a_file_is_not_followed(tmp_path, planted, there):
+    victim = tmp_path / "victim"
+    if there:
+        victim.write_text("4102444800.0")  # a time that would hold everybody up
+    (tmp_path / planted).symlink_to(victim)
+    pace = pace_of(Clock(), lock_path=tmp_path / "lock")
+    with pytest.raises(SourceError, match="if it is a link") as caught, pace.turn():
+        pass
+    assert str(tmp_path / planted) in str(caught.value)
+    assert (victim.read_text() == "4102444800.0") if there else not victim.exists()
+
+
+def test_a_pipe_in_place_of_a_file_holds_nobody_up(tmp_path):
+    os.mkfifo(tmp_path / "lock.not_before")
+    with (
+        pytest.raises(SourceError, match=r"lock\.not_before cannot be used"),
+        pace_of(Clock(), lock_path=tmp_path / "lock").turn(),
+    ):
+        pass
 
 
 def ask_in_another_process(lock, note, times):

@@ -2,11 +2,16 @@ import json
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from genre_assets.sources.fma_site import parse_listing, parse_track
-from genre_assets.sources.fma_site.pages import LONGEST_PAGE, LONGEST_TEXT, LayoutChanged
+from genre_assets.sources.fma_site.pages import (
+    LONGEST_PAGE,
+    LONGEST_TEXT,
+    LayoutChanged,
+    LoginPage,
+)
 
 from .site_html import (
     BY,
@@ -278,3 +283,100 @@ def test_no_html_raises_anything_but_that_the_layout_changed(parts):
             parse("".join(parts))
         except LayoutChanged as error:
             assert str(error)
+
+
+FIELDS = sorted(track_info(1))
+ODD = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.sampled_from([-1, 2**63, 10**4000, float("nan"), float("inf"), 1.5]),
+    st.lists(st.none() | st.text(max_size=3), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+    st.text(max_size=20),
+    st.sampled_from(
+        [
+            "",
+            "x" * 1_000_000,
+            "\0",
+            "a\0b",
+            "\ud800",
+            "\x9b31m\x1b]0;x\x07",
+            "\u202eevil\u2066",
+            "20012-13-45T99:00:00Z",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "ftp://freemusicarchive.org/x.mp3",
+            "data:audio/mpeg;base64,AAAA",
+            "//evil/x.mp3",
+            "https://freemusicarchive.org@evil/x.mp3",
+            "http://[",
+            "https://freemusicarchive.org:99999/",
+        ]
+    ),
+)
+
+
+@given(st.sampled_from(FIELDS), ODD, st.integers(0, 2), st.sampled_from([1, 3]))
+def test_one_odd_value_of_a_row_changes_no_other_row(field, value, place, number_of_rows):
+    place = min(place, number_of_rows - 1)
+    good = [row(number) for number in range(1, number_of_rows + 1)]
+    assume(field != "id" or value not in range(1, number_of_rows + 1))
+    odd = [*good]
+    odd[place] = Row(good[place].info | {field: value})
+
+    shown = parse_listing(listing(odd))
+
+    others = [one for one in parse_listing(listing(good)).rows if one.id != place + 1]
+    assert [one for one in shown.rows if one.id in {o.id for o in others}] == others
+    mine = [one for one in shown.rows if one.id not in {o.id for o in others}]
+    if not mine:
+        (rejected,) = shown.rejected
+        assert rejected.place == f"row {place + 1}" and rejected.reason.endswith(".")
+        assert len(rejected.reason) < 1_000
+        return
+    assert shown.rejected == ()
+    for name in ("artist_name", "artist_url", "album_title", "playback_url", "file_url"):
+        assert isinstance(getattr(mine[0], name), str | None)
+    for text in (mine[0].title, mine[0].url, mine[0].handle, mine[0].file_url or ""):
+        text.encode()
+    named = {"artistName", "artistUrl", "albumTitle", "playbackUrl", "fileUrl"}
+    if field in named and not isinstance(value, str | None):
+        assert [said.place for said in shown.odd] == [f"track {place + 1}"]
+        assert field in shown.odd[0].reason
+
+
+@given(st.sampled_from(FIELDS), ODD)
+def test_one_odd_value_of_a_track_page_is_left_out_or_named(field, value):
+    good = parse_track(track_page(track_info(7)))
+    try:
+        page = parse_track(track_page(track_info(7) | {field: value}))
+    except LayoutChanged as error:
+        assert field in str(error)
+        return
+    assert (page.licence_url, page.genres) == (good.licence_url, good.genres)
+    assert page.album == good.album or field == "albumTitle"
+
+
+def test_rows_that_are_all_odd_are_a_changed_layout_but_for_a_few():
+    few = parse_listing(listing([row(1, id="a"), row(2, title=None)], claimed=402))
+    assert (len(few.rejected), few.rows) == (2, ())
+    with pytest.raises(LayoutChanged, match="none can be read"):
+        parse_listing(listing([row(number, id=str(number)) for number in range(1, 6)]))
+
+
+@pytest.mark.parametrize("parse", [parse_listing, parse_track])
+@pytest.mark.parametrize(
+    "html",
+    [
+        LOGIN,
+        "<title>Sign in to listen</title>",
+        "<title>Free Music Archive</title><form><input type=password></form>",
+    ],
+)
+def test_a_login_page_is_called_one(parse, html):
+    with pytest.raises(LoginPage, match="asks for a login"):
+        parse(html)
+    with pytest.raises(LayoutChanged) as raised:
+        parse(COOKIE_WALL)
+    assert not isinstance(raised.value, LoginPage)

@@ -1,7 +1,10 @@
+import time
+
 import pytest
 import stamina
 
 from genre_assets.sources.catalogue import SourceError
+from genre_assets.sources.fma_site import robots as robots_module
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import (
@@ -10,7 +13,12 @@ from genre_assets.sources.fma_site.robots import (
     Robots,
     read_robots,
 )
-from genre_assets_tests.sources.fma_site.conftest import WebAnswer, is_one_sentence
+from genre_assets_tests.sources.fma_site.conftest import (
+    NEVER_DONE,
+    WebAnswer,
+    is_one_sentence,
+    never_done,
+)
 
 HOST = "https://freemusicarchive.test"
 SOURCE = f"{HOST}/robots.txt"
@@ -153,6 +161,24 @@ def test_a_body_that_is_cut_allows_nothing(web):
     serve(web, MANAGED, promised=99_999)
     with pytest.raises(SourceError, match="did not answer"):
         read(web)
+
+
+ENDLESS_BODY = (b"HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\nAllow: /\n", b"#", 0.02)
+
+
+@pytest.mark.parametrize(
+    "never", [*NEVER_DONE.values(), ENDLESS_BODY], ids=[*NEVER_DONE, "a byte of the body at a time"]
+)
+def test_a_robots_that_never_comes_whole_allows_nothing(monkeypatch, never):
+    monkeypatch.setattr(robots_module, "_TIMEOUT_S", 0.3)
+    started = time.monotonic()
+    with (
+        never_done(*never) as base,
+        pytest.raises(SourceError, match=r"whole in 0\.3 s|did not answer") as caught,
+    ):
+        read_robots(Site(base), HOST, "agent", Pace(0))
+    assert time.monotonic() - started < 20
+    assert is_one_sentence(str(caught.value).replace("0.3", "0"))
 
 
 def test_a_redirect_within_the_site_is_followed(web):

@@ -2,6 +2,7 @@ import errno
 import json
 import os
 import socket
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -14,6 +15,7 @@ from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.pace import Pace as RealPace
 from genre_assets.sources.fma_site.transfer import Access, FileHost
+from genre_assets_tests.sources.fma_site.conftest import NEVER_DONE, OK_AUDIO, never_done
 from genre_assets_tests.sources.fma_site.file_server import File, FileServer, Pace, Robots
 
 PATH = "/storage/tracks/song.mp3"
@@ -404,6 +406,39 @@ def test_a_host_that_falls_silent_is_resumed(served, partial):
     transfer = receive(server, partial.with_name("other.part"), timeout_s=0.2, attempts=1)
     assert transfer.outcome == "timed_out"
     assert transfer.reason == f"{URL} stopped for 0.2 s at byte 10."
+
+
+@pytest.mark.parametrize("never", NEVER_DONE.values(), ids=NEVER_DONE)
+def test_an_answer_that_never_begins_is_given_up_and_the_turn_with_it(partial, never):
+    with never_done(*never) as base:
+        pace, started = Pace(), time.monotonic()
+        with FileHost(Access(Site(base), "tests", pace, Robots(), 2, timeout_s=0.3)) as host:
+            transfer = host.receive(URL, partial)
+        assert time.monotonic() - started < 20
+    assert (transfer.outcome, transfer.attempts) == ("timed_out", 2)
+    assert transfer.reason == f"{URL} did not answer in full within 0.3 s."
+    assert pace.turns == 2
+    with pace.turn():
+        pass
+
+
+def test_a_file_that_comes_too_slowly_is_given_up_and_what_came_is_kept(partial):
+    with never_done(OK_AUDIO, b"\xff" * 10, 0.02) as base:
+        options = {"timeout_s": 5.0, "limit_s": 0.5}
+        with FileHost(Access(Site(base), "tests", Pace(), Robots(), **options)) as host:
+            transfer = host.receive(URL, partial)
+    assert (transfer.outcome, transfer.attempts) == ("timed_out", 1)
+    assert transfer.reason == f"{URL} was not whole after 0.5 s."
+    assert partial.stat().st_size == transfer.bytes > 0
+
+
+def test_no_cookie_goes_with_a_later_request(served, partial):
+    redirected = (302, {"Location": URL, "Set-Cookie": "a=" + "x" * 4000}, b"")
+    server = served(File(BODY, first=[redirected]))
+    with FileHost(access(server)) as host:
+        assert host.receive(URL, partial).outcome == "ok"
+        assert host.receive(URL, partial.with_name("again.part")).outcome == "ok"
+    assert [request.headers.get("cookie") for request in server.requests] == [None] * 3
 
 
 def test_a_full_disk_is_a_matter_for_the_user(served, partial, monkeypatch):
