@@ -19,7 +19,6 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME
-from genre_assets.quality.failures import NO_FAILURE
 
 COUNTED = ("rows_in", "dagster/row_count", "failed", "seconds")
 """The entries of a materialisation's metadata that are summed up over its partitions."""
@@ -88,11 +87,9 @@ def _print_failed_files(console: Console, lake: Lake) -> None:
     )
     grid.columns[-1].overflow = "fold"
     for table in (AUDIO, ID3_TAGS, FEATURE_FAILURES, SPECTROGRAM_FAILURES):
-        no_failure = NO_FAILURE[table.name] if table is ID3_TAGS else ("ok",)
         rows = lake.read(table, columns=["status", "reason"]).to_pylist()
-        rows = [row for row in rows if row["status"] not in no_failure]
-        kinds = Counter(map(_kind, rows))
-        examples = {_kind(row): row for row in reversed(rows)}
+        kinds = Counter(_kind(row) for row in rows if row["status"] != "ok")
+        examples = {_kind(row): row for row in reversed(rows) if row["status"] != "ok"}
         for kind, count in kinds.most_common():
             example = examples[kind]
             grid.add_row(table.name, example["status"], f"{count:,}", example["reason"])
