@@ -14,7 +14,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.models.dataset import artist_groups
 from genre_assets.resources import resources_from
 from genre_assets.settings import read_settings
-from genre_assets_tests.tags.test_containers import FORMAT, INFO, chunk, wave
+from genre_assets_tests.tags.test_chunks import FORMAT, INFO, chunk, wave
 
 from .shard_runs import track, write_noise
 
