@@ -326,42 +326,40 @@ def _beside(tracks: pa.Table, table: pa.Table, columns: list[str]) -> dict[str, 
 def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -> list[str]:
     agreement = Counter(labels["agreement"].to_pylist())
     evidence = Counter(labels["evidence"].to_pylist())
+    unlabelled = evidence.pop(None, 0)
     notes = [
-        f"{labels.num_rows} tracks labelled; the genre comes from "
-        + ", ".join(f"{name or 'nowhere'} for {count}" for name, count in evidence.most_common()),
-        "The other witness, tags or source, "
-        + ", ".join(
-            f"{phrase} on {agreement[kind]}"
-            for kind, phrase in (
-                ("agrees", "agrees"),
-                ("disagrees", "disagrees"),
-                ("alone", "says nothing"),
-            )
+        f"{counted(labels.num_rows, 'track')} labelled, "
+        + "".join(
+            f"{count} by {'their tags' if name == _TAGS else name}, "
+            for name, count in evidence.most_common()
         )
-        + f"; {agreement['none']} tracks have no top genre.",
+        + f"{unlabelled} without a genre.",
+        f"The source and the tags agree on {agreement['agrees']} of them and disagree on "
+        f"{agreement['disagrees']}; only one of the two names a single top genre on "
+        f"{agreement['alone']}; {agreement['none']} have no top genre.",
     ]
     if artists.spellings:
         examples = sorted(artists.spellings.values(), key=lambda names: (-len(names), names))[:5]
         notes.append(
-            f"{counted(len(artists.spellings), 'artist')} of several spellings, such as "
+            f"{counted(len(artists.spellings), 'artist')} spelled in several ways, such as "
             + "; ".join(" = ".join(names[:4]) for names in examples)
             + "."
         )
     if several := sum(len(keys or ()) > 1 for keys in labels["artist_keys"].to_pylist()):
         notes.append(
-            f"{counted(several, 'track')} of several artists: a split keeps each together with "
-            "the tracks of all of them."
+            f"{counted(several, 'track')} by several artists: a split keeps each of them together "
+            "with the tracks of all its artists."
         )
     if nobody := labels["artist_key"].null_count:
         notes.append(
             f"The artist of {counted(nobody, 'track')} is unknown or various: "
-            "each is its own group."
+            "each of these tracks is a group of its own."
         )
     if duplicates := labels.num_rows - labels["duplicate_of"].null_count:
-        notes.append(f"{counted(duplicates, 'exact duplicate')} of other tracks left out.")
+        notes.append(f"{counted(duplicates, 'exact duplicate')} of other tracks were left out.")
     if unknown:
         most = ", ".join(f"{name!r} on {count}" for name, count in unknown.most_common(10))
         notes.append(
-            f"{counted(len(unknown), 'unknown spelling')} of genres, none guessed: {most}."
+            f"{counted(len(unknown), 'spelling')} of genres not recognised and left out: {most}."
         )
     return notes

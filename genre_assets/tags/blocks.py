@@ -200,10 +200,10 @@ def spelled_out(genres: Iterable[str]) -> list[str]:
 
 
 def first(read: Callable[[Iterable[object]], Any], blocks: Iterable[Block], field: str) -> Any:
-    """What the first key of the first block gives that gives anything, with its block's kind.
+    """The value of a field, from the first key of the first block that has one.
 
     Args:
-        read: Reads the values of a key; what is empty says nothing.
+        read: Reads the values of a key; where it gives nothing, the next key is tried.
         blocks: The blocks, the one that counts most first.
         field: Name of the field.
 
@@ -230,7 +230,7 @@ def id3_block(tags: Any) -> Block | None:
 
     def values_of(name: str) -> Iterable[object]:
         if name.endswith(":"):
-            # A remark without a description of what it is; others are notes between programs.
+            # Only comments without a description: programs keep data of their own in the others.
             frames = [frame for frame in tags.getall(name[:-1]) if not frame.desc]
         else:
             frames = tags.getall(name)
@@ -241,7 +241,7 @@ def id3_block(tags: Any) -> Block | None:
 
 @cache
 def _known_frames() -> dict[str, type]:
-    """The frames of ID3v2 in which dates are plain text, which nothing is lost of."""
+    """The frames of ID3v2, with dates as plain text, so that one in another form is not lost."""
     dates = {name: type(name, (TextFrame,), {}) for name in _DATE_FRAMES}
     old = {"TYE": dates["TYER"], "TOR": dates["TORY"]}
     return {**_FRAMES_2_2, **Frames, **dates, **{k: type(k, (v,), {}) for k, v in old.items()}}

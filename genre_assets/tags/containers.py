@@ -113,7 +113,7 @@ def read_container(file: FileIO, path: Path) -> Tags:
 
 
 class _From(RawIOBase):
-    """A file from some place on, as if it began there; what it began with is passed over."""
+    """A file from some place on, as if it began there, for readers that count from its start."""
 
     def __init__(self, file: FileIO, start: int):
         self._file, self._start = file, start
@@ -190,7 +190,7 @@ def _with_bitrate(
 ) -> Found:
     found = read(file) if read else Found()
     file.seek(0)
-    # Damage to the headers of the audio says nothing about its tags.
+    # The headers of the audio may be damaged although the tags are not.
     with contextlib.suppress(Exception):
         found.bitrate = _bits(loader(file))
     return found

@@ -49,8 +49,8 @@ def test_all_artists_of_the_tags_are_kept_also_those_that_the_joined_text_has_no
     assert [len(row["artist_keys"]) for row in rows] == [40, 2, 1]
     assert [row["artist_key"] for row in rows] == ["0 artist number", "alice", "bob"]
     assert (
-        "2 tracks of several artists: a split keeps each together with the tracks of all of them."
-        in found.notes
+        "2 tracks by several artists: a split keeps each of them together with the tracks of all "
+        "its artists." in found.notes
     )
 
 

@@ -1,6 +1,7 @@
 import struct
 
 import mutagen
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,6 +15,7 @@ from genre_assets.audio.probe import probe_shard
 from genre_assets.audio.status import Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, TRACKS
+from genre_assets.lake.tables import Lake, write_parquet
 from genre_assets.tags import reading as module
 from genre_assets.tags.fields import MAX_TEXT
 from genre_assets.tags.reading import READER_VERSION, read_tags, read_tags_of_shard
@@ -322,3 +324,23 @@ def test_another_version_and_a_dead_worker_are_read_again(clip):
     ]
     for row in stale:
         assert shard(audio, ID3_TAGS.of_rows([row])).to_pylist() == [good]
+
+
+def test_rows_that_an_older_version_wrote_are_read_again(clip, tmp_path):
+    path = clip("ogg")
+    file = OggVorbis(path)
+    file["artist"] = ["Alice", "Bob"]
+    file.save()
+    audio = audio_of(path)
+    good = shard(audio)
+    older = good.drop_columns(["artists", "track_number", "comment"])
+    version = older.schema.get_field_index("reader_version")
+    older = older.set_column(version, "reader_version", pa.array([1], pa.int64()))
+    lake = Lake(tmp_path / "lake")
+    write_parquet(older, lake.root / "id3_tags" / "shard=folder_00" / f"{1:020d}.parquet")
+    previous = lake.read(ID3_TAGS, ["folder_00"])
+    assert previous.select(["artist", "artists"]).to_pylist() == [
+        {"artist": "Alice; Bob", "artists": None}
+    ]
+    assert module.needs(audio, previous).to_pylist() == ["other version"]
+    assert shard(audio, previous).to_pylist() == good.to_pylist()
