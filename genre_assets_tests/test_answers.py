@@ -122,7 +122,7 @@ def test_an_empty_query_is_refused_in_a_sentence(ask, query, form):
 
 def test_columns_of_short_values_are_a_table_where_they_fit(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    print_rows(list("abcdefgh"), [[0.123456789] * 8])
+    print_rows(list("abcdefg"), [[0.123456789] * 7])
     assert "0.123457 │ 0.123457" in capsys.readouterr().out
-    print_rows(list("abcdefgh"), [["a long text"] * 8])
+    print_rows(list("abcdefg"), [["a long text"] * 7])
     assert "a: a long text\n" in capsys.readouterr().out
