@@ -9,6 +9,7 @@ and checked as far as it allows.
 
 import errno
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
@@ -37,6 +38,10 @@ class DamagedFileError(Exception):
         super().__init__(f"{path}: {reason}")
         self.path = path
         self.reason = reason
+
+
+class StrangeFileError(DamagedFileError):
+    """A file that the lake did not write lies among its own."""
 
 
 def write_parquet(rows: pa.Table, path: Path, *, small: bool = True) -> None:
@@ -84,11 +89,31 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
         FileNotFoundError: If there is no such file.
         UserError: If the system does not let it be read.
     """
+    return _read(path, lambda _: schema)
+
+
+def read_columns(path: Path, columns: list[str]) -> pa.Table:
+    """Read columns with the types that they have in the file, as null text where it lacks them.
+
+    Raises:
+        DamagedFileError: If the file does not hold what was written to it.
+        FileNotFoundError: If there is no such file.
+        UserError: If the system does not let it be read.
+    """
+
+    def as_stored(stored: pa.Schema) -> pa.Schema:
+        types = dict(zip(stored.names, stored.types, strict=True))
+        return pa.schema([(name, types.get(name, pa.string())) for name in columns])
+
+    return _read(path, as_stored)
+
+
+def _read(path: Path, wanted: Callable[[pa.Schema], pa.Schema]) -> pa.Table:
     content = _content(path)
     is_sealed = _is_sealed(path, content)
     try:
         with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
-            stored = set(file.schema_arrow.names)
+            schema, stored = wanted(file.schema_arrow), set(file.schema_arrow.names)
             rows = file.read(columns=[name for name in schema.names if name in stored])
         for field in schema:
             if field.name not in stored:
@@ -101,19 +126,6 @@ def read_parquet(path: Path, schema: pa.Schema) -> pa.Table:
         # Pyarrow raises whatever it stumbles over in a file that is not what it seems.
         raise DamagedFileError(path, _in_short(error)) from error
     return rows
-
-
-def read_columns(path: Path, columns: list[str]) -> pa.Table:
-    """Read columns with the types that they have in the file, as null text where it lacks them.
-
-    Raises:
-        DamagedFileError: If the file does not hold what was written to it.
-        FileNotFoundError: If there is no such file.
-        UserError: If the system does not let it be read.
-    """
-    stored = read_stored_schema(path)
-    types = {name: stored.field(name).type for name in stored.names}
-    return read_parquet(path, pa.schema([(name, types.get(name, pa.string())) for name in columns]))
 
 
 def read_stored_schema(path: Path) -> pa.Schema:

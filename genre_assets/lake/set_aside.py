@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from genre_assets.errors import UserError
-from genre_assets.lake.parquet import DamagedFileError
+from genre_assets.lake.parquet import DamagedFileError, StrangeFileError
 from genre_assets.lake.schemas import (
     FETCHES,
     PAGES,
@@ -20,6 +20,7 @@ from genre_assets.lake.schemas import (
     REJECTED_ROWS,
     SIGHTINGS,
     SWEEPS,
+    TAKEDOWNS,
     TRACKS,
     Table,
 )
@@ -42,6 +43,7 @@ _WHAT_FOLLOWS = {
     "kept below pages/.",
     FETCHES.name: "The record of these downloads is lost: the audio files are kept, and the next "
     "run asks the site for these tracks again.",
+    TAKEDOWNS.name: "It was a copy of the record of take-downs, and the next one is written anew.",
     RATES.name: "The times in plan are missing until something was measured again.",
 }
 _IS_MADE_AGAIN = "The next run makes its rows again."
@@ -79,8 +81,7 @@ def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
     target.parent.mkdir(parents=True, exist_ok=True)
     damaged.path.rename(target)
     sentence = (
-        f"{damaged.path} is damaged ({damaged.reason}) and was moved to {target}. "
-        f"{what_follows(table)}"
+        f"{_what_is_wrong(damaged)} and was moved to {target}. {_then(table, damaged)}".strip()
     )
     with (root / FOLDER / LOG_NAME).open("a", encoding="utf-8") as log:
         log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {sentence}\n")
@@ -89,11 +90,19 @@ def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
 
 def left_out(table: Table, damaged: DamagedFileError) -> str:
     """A sentence for a damaged file that is passed over and stays where it is."""
-    return f"{damaged.path} is damaged ({damaged.reason}) and is left out. {what_follows(table)}"
+    return f"{_what_is_wrong(damaged)} and is left out. {_then(table, damaged)}".strip()
 
 
-def what_follows(table: Table) -> str:
+def _what_is_wrong(damaged: DamagedFileError) -> str:
+    if isinstance(damaged, StrangeFileError):
+        return f"{damaged.path} is not a file of the lake"
+    return f"{damaged.path} is damaged ({damaged.reason})"
+
+
+def _then(table: Table, damaged: DamagedFileError) -> str:
     """What it means that a file of a table is lost, and what to do."""
+    if isinstance(damaged, StrangeFileError):
+        return ""
     return _WHAT_FOLLOWS.get(table.name, _IS_MADE_AGAIN)
 
 

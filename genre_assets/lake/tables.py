@@ -26,6 +26,7 @@ from genre_assets.lake import set_aside
 from genre_assets.lake.journal import Journal
 from genre_assets.lake.parquet import (
     DamagedFileError,
+    StrangeFileError,
     opens,
     read_parquet,
     read_stored_schema,
@@ -137,6 +138,8 @@ class Lake:
             if table == TAKEDOWNS:
                 self._keep_copy(rows, name)
             write_parquet(rows, folder / name)
+        elif table == TAKEDOWNS and (current := self.path(table)):
+            self._keep_copy(rows, current.name)
 
     def path(self, table: Table, partition: str | None = None) -> Path | None:
         """Path of the file that is one partition of a table, or None when it has none."""
@@ -237,7 +240,7 @@ class Lake:
         paths = [path for path in folder.glob("*.parquet") if path not in self._left_out]
         for path in paths:
             if not _is_ours(path):
-                self.leave_out(table, DamagedFileError(path, "it is no file of the lake"))
+                self.leave_out(table, StrangeFileError(path, "strange"))
         return sorted(filter(_is_ours, paths))
 
     def _keep_copy(self, rows: pa.Table, name: str) -> None:
@@ -246,6 +249,13 @@ class Lake:
         A copy has the name of its file, so that no older record is ever taken for a newer one.
         """
         copies = self.root / TAKEDOWNS.name / "copy"
+        try:
+            if read_parquet(copies / name, rows.schema).equals(rows):
+                return
+        except FileNotFoundError:
+            pass
+        except DamagedFileError as damaged:
+            self.leave_out(TAKEDOWNS, damaged)
         write_parquet(rows, copies / name)
         current = self.path(TAKEDOWNS)
         for path in copies.glob("*.parquet"):
