@@ -108,24 +108,33 @@ def _next_frame(descriptor: int, position: int) -> int | None:
     while True:
         position = after_id3(descriptor, position)
         block = os.pread(descriptor, _BLOCK, position)
-        for candidate in _MAY_BE_FRAME.finditer(block):
+        tag = _tag_in(descriptor, block, position)
+        for candidate in _MAY_BE_FRAME.finditer(block, 0, tag):
             at = candidate.start()
-            tag = block.find(b"ID3", 0, at)
-            if tag >= 0 and after_id3(descriptor, position + tag) > position + tag:
-                position += tag
-                break
             header = int.from_bytes(block[at + 1 : at + 3])
             length = lengths[header] if at + 2 < len(block) else 0
             if not length:
                 continue
-            after = os.pread(descriptor, 3, position + at + length)
+            after = block[at + length : at + length + 3]
+            if len(after) < 3:
+                after = os.pread(descriptor, 3, position + at + length)
             same = (int.from_bytes(after[1:]) ^ header) & _OF_ONE_STREAM == 0
             if len(after) == 3 and after[0] == 0xFF and same:
                 return position + at
+        if tag < len(block):
+            position += tag
+        elif len(block) < _BLOCK:
+            return None
         else:
-            if len(block) < _BLOCK:
-                return None
             position += len(block) - 2
+
+
+def _tag_in(descriptor: int, block: bytes, position: int) -> int:
+    """Where in a block the first ID3v2 tag begins, or the length of the block without one."""
+    tag = block.find(b"ID3")
+    while tag >= 0 and after_id3(descriptor, position + tag) == position + tag:
+        tag = block.find(b"ID3", tag + 3)
+    return tag if tag >= 0 else len(block)
 
 
 def _stated_frames(frame: bytes) -> int | None:

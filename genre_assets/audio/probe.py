@@ -34,6 +34,9 @@ PROBED_S = 5.0
 LIMIT_S = 120.0
 """Seconds that one file may take, most of which a slow disk may need to read all of it."""
 
+LIMIT_PER_MEGABYTE_S = 0.5
+"""Seconds more that a file may take, for one that states no length is decoded to its end."""
+
 FROM_HEADER, FROM_DECODING = "header", "decoding"
 """What the length of a file is known from."""
 
@@ -132,7 +135,10 @@ def probe_shard(
         if journal is not None:
             journal.append(AUDIO.of_rows(found))
 
-    results, finished = workers.run(probe, unknown, LIMIT_S), Batches(keep)
+    def limit_s(path: str) -> float:
+        return LIMIT_S + LIMIT_PER_MEGABYTE_S * unknown[path][0]["file_bytes"] / 1e6
+
+    results, finished = workers.run(probe, unknown, limit_s), Batches(keep)
     with contextlib.closing(finished), contextlib.closing(results):
         for path, result in results:
             if isinstance(result, AudioError):
