@@ -2,7 +2,8 @@
 
 The assets are stand-ins: they carry the dependencies, partitions, code versions and conditions of
 the real ones, and what they do is to tell a version. The daemon is a stand-in, too: it evaluates
-and launches as Dagster's does, but one thing after the other.
+and launches as Dagster's does, but one thing after the other. As the real one, it knows of
+partitions what is registered, and nothing else.
 """
 
 import hashlib
@@ -12,7 +13,14 @@ from datetime import UTC, datetime, timedelta
 import dagster as dg
 import pytest
 
-from genre_assets.automation import ASKED_UNASKED, keep_up_to_date, try_again
+from genre_assets.automation import (
+    ASKED_UNASKED,
+    keep_up_to_date,
+    present_partitions,
+    shards,
+    tasks,
+    try_again,
+)
 from genre_assets.checks import Check, Subject, checks_of
 from genre_assets.definitions import defs
 from genre_assets.lake.schemas import AUDIO, TRACKS
@@ -63,20 +71,28 @@ class Platform:
 
     def deploy(self, **code_versions: str) -> None:
         """Load the definitions again, some assets with another code version."""
-        assets = {
-            name: self._stand_in(name, REAL[name], code_versions.get(name)) for name in self._names
+        specs = {
+            name: REAL[name].get_asset_spec(dg.AssetKey.from_user_string(name))
+            for name in self._names
         }
-        tracks = GRAPH.get(dg.AssetKey("tracks")).to_asset_spec()
-        self._defs = dg.Definitions(
-            assets=[tracks, *assets.values()],
+        for name, version in code_versions.items():
+            specs[name] = specs[name].replace_attributes(code_version=version)
+        specs["tracks"] = GRAPH.get(dg.AssetKey("tracks")).to_asset_spec()
+        self._daemons = self._definitions({name: as_remote(specs[name]) for name in specs})
+        self._job = self._definitions(specs).resolve_implicit_global_asset_job_def()
+
+    def _definitions(self, specs: dict[str, dg.AssetSpec]) -> dg.Definitions:
+        assets = {name: self._stand_in(name, specs[name]) for name in self._names}
+        return dg.Definitions(
+            assets=[specs["tracks"], *assets.values()],
             asset_checks=[self._checks_of(assets["audio"])] if "audio" in assets else [],
             resources={"lake": LakeResource(root="nowhere"), "fma_site": FmaSite()},
         )
-        self._job = self._defs.resolve_implicit_global_asset_job_def()
 
-    def sweep(self, *shards: str, version: str = "1") -> None:
+    def sweep(self, *swept: str, version: str = "1") -> None:
         """Tell of tracks as a catalogue does."""
-        for shard in shards:
+        shards.register(self.instance, swept)
+        for shard in swept:
             self._versions["tracks", shard] = version
             self.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
@@ -87,7 +103,7 @@ class Platform:
     def tick(self) -> Asked:
         """What one evaluation of the conditions asks for."""
         result = dg.evaluate_automation_conditions(
-            self._defs, self.instance, cursor=self._cursor, evaluation_time=self.now
+            self._daemons, self.instance, cursor=self._cursor, evaluation_time=self.now
         )
         self._cursor = result.cursor
         keys = map(dg.AssetKey.from_user_string, self._names)
@@ -98,7 +114,7 @@ class Platform:
         """Launch what was asked for, ranges of shards in one run each."""
         runs: dict[tuple[str | None, ...], list[str]] = {}
         for name, partitions in asked.items():
-            for keys in _runs_of(name, partitions):
+            for keys in self._runs_of(name, partitions):
                 runs.setdefault(keys, []).append(name)
         for keys, names in runs.items():
             self.materialize(names, keys)
@@ -126,13 +142,7 @@ class Platform:
             self.carry_out(each)
         return asked
 
-    def _stand_in(
-        self, name: str, real: dg.AssetsDefinition, code_version: str | None
-    ) -> dg.AssetsDefinition:
-        spec = real.get_asset_spec(dg.AssetKey.from_user_string(name))
-        if code_version:
-            spec = spec.replace_attributes(code_version=code_version)
-
+    def _stand_in(self, name: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
         @dg.multi_asset(
             name=spec.key.to_python_identifier(),
             specs=[spec],
@@ -159,8 +169,22 @@ class Platform:
 
         return checks_of(asset, Check("sound", "Not bad.", judge, blocking=True))
 
+    def _runs_of(self, name: str, partitions: set[str | None]) -> list[tuple[str | None, ...]]:
+        node = GRAPH.get(dg.AssetKey.from_user_string(name))
+        if node.partitions_def is None or node.backfill_policy != dg.BackfillPolicy.single_run():
+            return [(partition,) for partition in sorted(partitions, key=str)]
+        remote = dg.DynamicPartitionsDefinition(name=node.partitions_def.name)
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            subset = remote.subset_with_partition_keys([str(key) for key in partitions])
+            return [
+                tuple(remote.get_partition_keys_in_range(keys))
+                for keys in subset.get_partition_key_ranges(remote)
+            ]
+
     def _make(self, name: str, spec: dg.AssetSpec, key: str | None) -> str:
         self.log.append((name, key))
+        if name == "task_dataset":
+            tasks.register(self.instance, [key])
         parents = [dep.asset_key.to_user_string() for dep in spec.deps]
         made_of = [
             version
@@ -173,15 +197,11 @@ class Platform:
         return self._versions[name, key]
 
 
-def _runs_of(name: str, partitions: set[str | None]) -> list[tuple[str | None, ...]]:
-    node = GRAPH.get(dg.AssetKey.from_user_string(name))
-    if node.partitions_def is None or node.backfill_policy != dg.BackfillPolicy.single_run():
-        return [(partition,) for partition in sorted(partitions, key=str)]
-    subset = node.partitions_def.subset_with_partition_keys([str(key) for key in partitions])
-    return [
-        tuple(node.partitions_def.get_partition_keys_in_range(keys))
-        for keys in subset.get_partition_key_ranges(node.partitions_def)
-    ]
+def as_remote(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """An asset as Dagster's daemon has it: it knows what partitions are called together."""
+    name = getattr(spec.partitions_def, "name", None)
+    partitions = dg.DynamicPartitionsDefinition(name=name) if name else spec.partitions_def
+    return spec.replace_attributes(partitions_def=partitions)
 
 
 def brought_up_to_date(platform: Platform) -> Platform:
@@ -430,7 +450,7 @@ class TestTasks:
 
 
 def test_the_automation_is_on_and_marks_its_runs():
-    assert list(defs.sensors or []) == [keep_up_to_date, try_again]
+    assert list(defs.sensors or []) == [keep_up_to_date, try_again, present_partitions]
     assert keep_up_to_date.default_status == dg.DefaultSensorStatus.RUNNING
     assert keep_up_to_date.run_tags == ASKED_UNASKED
 

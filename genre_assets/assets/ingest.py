@@ -26,7 +26,7 @@ from genre_assets.assets.materialization import (
     sample,
     table_asset,
 )
-from genre_assets.automation import shards, stale
+from genre_assets.automation import register_partitions, shards, stale
 from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
@@ -308,6 +308,7 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
     """
     from genre_assets.sources.sweeps import shards_other_than
 
+    register_partitions(context.instance, lake)
     # Two sweeps that tell at a time would leave the older word as the last.
     with lake.lock(TRACKS):
         told, fingerprints = {}, {}
