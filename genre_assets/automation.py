@@ -18,7 +18,7 @@ from genre_assets.lake.schemas import TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
 from genre_assets.partitions import NamedPartitions
-from genre_assets.resources import LakeResource
+from genre_assets.resources import FmaSite, LakeResource
 from genre_assets.sources.shards import SHARDS
 
 shards = NamedPartitions("shards", SHARDS)
@@ -262,8 +262,8 @@ scrape = dg.define_asset_job(
     description="Sweep the site's listings and tell which shards changed.",
 )
 
-scrape_refresh = dg.ScheduleDefinition(
-    name="scrape_refresh",
+
+@dg.schedule(
     job=scrape,
     cron_schedule="17 3 * * *",
     # Stopped: no site is asked unless a person says so.
@@ -272,6 +272,12 @@ scrape_refresh = dg.ScheduleDefinition(
     "every listing to its end. Shards that changed are then brought up to date by "
     "keep_up_to_date.",
 )
+def scrape_refresh(fma_site: FmaSite) -> dg.RunRequest | dg.SkipReason:
+    """Asks for a sweep where there is a site to sweep."""
+    if not fma_site.base:
+        return dg.SkipReason("No site is set: let GENRE_ASSETS_FMA_SITE name one.")
+    return dg.RunRequest()
+
 
 train = dg.define_asset_job(
     "train",

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from genre_assets.errors import UserError
 from genre_assets.lake.tables import Lake
+from genre_assets.lake_choice import choose_lake, holds_real_music
 from genre_assets.models.tasks import load_tasks
 from genre_assets.progress import counted
 from genre_assets.settings import Settings, read_settings
@@ -114,6 +115,18 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("words", nargs=argparse.REMAINDER, metavar="-- COMMAND …")
     demo.set_defaults(command=_serve_demo_site)
 
+    dev = commands.add_parser(
+        "dev",
+        help="serve the Dagster UI on this machine, until Ctrl-C",
+        description="Serve Dagster's UI on 127.0.0.1, with the daemon that keeps assets up to "
+        "date. Without a source of your own the demo's site is served too.",
+    )
+    dev.add_argument("--port", type=_port, default=3000, help="of the UI (default: 3000)")
+    dev.add_argument(
+        "--demo-site-port", type=_port, default=8765, help="of the demo's site (default: 8765)"
+    )
+    dev.set_defaults(command=_dev)
+
     plan = commands.add_parser(
         "plan",
         help="say what a run would do, why and how long it takes, without doing it",
@@ -176,8 +189,9 @@ def _port(text: str) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    source = options.source or _source_that_is_set(read_settings()) or "demo"
+    choose_lake(source)
     settings = read_settings()
-    source = options.source or _source_that_is_set(settings)
     _require_setting(source, settings)
     task = _known("task", options.task or DEFAULT_TASK[source], list(load_tasks()))
     models = _models(options.models)
@@ -216,11 +230,7 @@ def _pointed_at(site: str) -> Settings:
 
 
 def _refuse_real_music(data: Path) -> None:
-    from genre_assets.demo.mark import is_demo_page
-    from genre_assets.lake.schemas import TRACKS
-
-    pages = Lake(data).read(TRACKS, columns=["page_url"])["page_url"].to_pylist()
-    if not all(is_demo_page(page) for page in pages):
+    if holds_real_music(data):
         raise UserError(
             f"The lake at {data} holds tracks that are not of the demo, and the two are kept "
             f"apart: give the demo a lake of its own with GENRE_ASSETS_DATA={data / 'demo'}, or "
@@ -236,6 +246,7 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
     from genre_assets.demo.site.content import content_from_rows
     from genre_assets.demo.site.server import ReplicaSite
 
+    choose_lake("demo")
     settings = read_settings()
     if options.rows:
         serving = ReplicaSite(content_from_rows(options.rows), port=options.port)
@@ -251,10 +262,30 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_beside(site: str, command: list[str]) -> int:
+def _dev(options: argparse.Namespace) -> int:
+    warnings.simplefilter("ignore")
+    from genre_assets.dagster_home import instance_of
+
+    own_source = _source_that_is_set(read_settings())
+    choose_lake()
+    settings = read_settings()
+    with instance_of(Lake(settings.data)) as (_, died):
+        for sentence in died:
+            _say(sentence)
+    workspace = str(Path(__file__).with_name("workspace.yaml"))
+    command = [sys.executable, "-m", "dagster", "dev", "-w", workspace]
+    command += ["--host", "127.0.0.1", "--port", str(options.port)]
+    if own_source or holds_real_music(settings.data):
+        return _run_beside(settings.fma_site, command)
+    with _demo_site(settings, settings.data / "demo_corpus", options.demo_site_port) as site:
+        return _run_beside(site, command)
+
+
+def _run_beside(site: str | None, command: list[str]) -> int:
     """Run a command that finds the site, and end it when this program is ended."""
+    environment = os.environ | ({"GENRE_ASSETS_FMA_SITE": site} if site else {})
     try:
-        running = subprocess.Popen(command, env=os.environ | {"GENRE_ASSETS_FMA_SITE": site})  # noqa: S603
+        running = subprocess.Popen(command, env=environment)  # noqa: S603
     except OSError as error:
         raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())
@@ -330,6 +361,7 @@ def _query(options: argparse.Namespace) -> int:
 
 
 def _existing_lake() -> Lake:
+    choose_lake()
     lake = Lake(read_settings().data)
     if not lake.root.is_dir():
         raise UserError(
@@ -339,7 +371,7 @@ def _existing_lake() -> Lake:
     return lake
 
 
-def _source_that_is_set(settings: Settings) -> str:
+def _source_that_is_set(settings: Settings) -> str | None:
     values = {
         "folder": settings.folder,
         "fma-dataset": settings.fma_dataset,
@@ -351,7 +383,7 @@ def _source_that_is_set(settings: Settings) -> str:
             f"{' and '.join(SETTING_OF_SOURCE[source] for source in named)} are set: choose with "
             f"{' or '.join(f'--source {source}' for source in named)}."
         )
-    return named[0] if named else "demo"
+    return named[0] if named else None
 
 
 def _require_setting(source: str, settings: Settings) -> None:

@@ -22,6 +22,7 @@ class NamedPartitions(dg.DynamicPartitionsDefinition):
     names: Sequence[str]
 
     def __new__(cls, name: str, names: Iterable[str]) -> Self:
+        """Make them."""
         self = super().__new__(cls, name=name)
         self.names = list(names)
         return self

@@ -1,13 +1,13 @@
 """The main job: the whole graph for one source and one task, materialised through Dagster."""
 
-import os
-from pathlib import Path
+import sys
 
 import dagster as dg
 import pyarrow.compute as pc
 
 from genre_assets.console import one_line_console
-from genre_assets.errors import UserError
+from genre_assets.dagster_home import instance_of
+from genre_assets.interrupts import Interrupts
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
@@ -50,38 +50,40 @@ def run_pipeline(
 
     Returns:
         The exit status: 0, or 1 if any asset failed.
+
+    Raises:
+        UserError: If Dagster's records have no place to lie in.
+        KeyboardInterrupt: If Ctrl-C or SIGTERM arrived, before the next part of the graph begins.
     """
     lake = Lake(settings.data)
     outcome = Outcome()
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.data / "dagster")))
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        lake.root.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(
-            f"{error.filename} cannot be made ({error.strerror}): let GENRE_ASSETS_DATA name a "
-            "folder that can be written."
-        ) from error
-    with dg.DagsterInstance.get() as instance:
+    with Interrupts() as interrupts, instance_of(lake) as (instance, died):
+        for sentence in died:
+            print(sentence, file=sys.stderr)
         run = _Run(instance, outcome)
+
+        def phase(assets: list[str], **what) -> None:
+            run.phase(assets, **what)
+            interrupts.raise_if_any()
+
         ingest = INGEST_OF_SOURCE[source]
         modes = {name: {"config": {"mode": sweep}} for name in ingest if name in SWEEPS_A_SITE}
-        run.phase(ingest, ops=modes)
+        phase(ingest, ops=modes)
         present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
         if not outcome.failures and not present:
             outcome.failures.append(f"The source {source} lists no tracks.")
         if not outcome.failures:
             made = [shard for shard in present if lake.path(SPECTROGRAMS, shard)]
             with_shards = [SPECTROGRAMS.name] if made == present else []
-            run.phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
+            phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
             # Where they were once asked for, and not in all shards, each for itself.
             for shard in [] if with_shards else made:
-                run.phase([SPECTROGRAMS.name], shards=(shard, shard))
-            run.phase(["labels"])
-            run.phase(["task_dataset"], task=task)
+                phase([SPECTROGRAMS.name], shards=(shard, shard))
+            phase(["labels"])
+            phase(["task_dataset"], task=task)
         if not outcome.failures:
-            run.phase([f"models/{name}" for name in models or MODELS], task=task)
-            run.phase(EVALUATION, task=task)
+            phase([f"models/{name}" for name in models or MODELS], task=task)
+            phase(EVALUATION, task=task)
     print_summary(lake, task, outcome)
     return 1 if outcome.failures else 0
 
