@@ -106,17 +106,13 @@ def _processes_of(instance: dg.DagsterInstance, run: dg.DagsterRun) -> list[tupl
 
     Those that executed it, where it came so far; otherwise the one that was about to launch it.
     """
-    events = [
-        (entry.dagster_event, entry.timestamp)
-        for entry in instance.all_logs(run.run_id)
-        if entry.dagster_event and entry.dagster_event.pid
-    ]
-    executing = [
-        (event.pid, at)
-        for event, at in events
-        if event.is_step_event or event.event_type == dg.DagsterEventType.RUN_START
-    ]
-    return executing or [(event.pid, at) for event, at in events]
+    executing, others = [], []
+    for entry in instance.all_logs(run.run_id):
+        event = entry.dagster_event
+        if event and event.pid:
+            executes = event.is_step_event or event.event_type == dg.DagsterEventType.RUN_START
+            (executing if executes else others).append((event.pid, entry.timestamp))
+    return executing or others
 
 
 def _is_alive(pid: int, seen_at: float) -> bool:

@@ -12,6 +12,8 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
 from genre_assets.automation import (
     ASKED_UNASKED,
@@ -22,14 +24,18 @@ from genre_assets.automation import (
     try_again,
 )
 from genre_assets.checks import Check, Subject, checks_of
-from genre_assets.definitions import defs
+from genre_assets.definitions import build_definitions
 from genre_assets.lake.schemas import AUDIO, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
 from genre_assets.quality.verdict import Verdict
 from genre_assets.quarantine import ask_again
 from genre_assets.resources import FmaSite, LakeResource
+from genre_assets.settings import read_settings
 from genre_assets.sources.shards import SHARDS
+
+defs = build_definitions(read_settings({"GENRE_ASSETS_FMA_DATASET": "/"}))
+"""As they are where every source that others are made from is set."""
 
 SHARD_STAGES = ["fetches", "audio", "id3_tags", "summary_features"]
 GRAPH = defs.resolve_asset_graph()
@@ -132,6 +138,16 @@ class Platform:
             tags=ranged if len(keys) > 1 else None,
             raise_on_error=False,
         ).success
+
+    def staleness(self, names: Iterable[str], partition: str) -> list[StaleStatus]:
+        """What the web server says of a partition of assets."""
+        resolver = CachingStaleStatusResolver(
+            self.instance,
+            self._daemons.resolve_asset_graph(),
+            LoadingContextForTest(self.instance),
+        )
+        keys = map(dg.AssetKey.from_user_string, names)
+        return [resolver.get_status(key, partition) for key in keys]
 
     def rest(self, most_ticks: int = 20) -> list[Asked]:
         """Tick and carry out until nothing more is asked for: what each tick asked for."""
@@ -489,6 +505,104 @@ def test_each_asset_that_can_be_made_from_others_is_kept_up_to_date():
     for name in REAL:
         condition = GRAPH.get(dg.AssetKey.from_user_string(name)).automation_condition
         assert (condition is None) == (name in catalogues), name
+
+
+def test_what_the_settings_cannot_make_is_not_asked_for():
+    graph = build_definitions(read_settings({})).resolve_asset_graph()
+    conditions = {
+        name: graph.get(dg.AssetKey(name.split("/"))).automation_condition for name in REAL
+    }
+    kept = {name for name, condition in conditions.items() if condition is not None}
+    published = {"fma_features", "echonest_features"}
+    assert kept == {n for n in REAL if not n.endswith("_catalogue")} - published
+
+
+@pytest.mark.parametrize(("site", "asked"), [(None, 0), ("http://127.0.0.1:8765", 1)])
+def test_the_site_is_swept_at_night_where_there_is_one(site, asked):
+    schedule = defs.resolve_schedule_def("scrape_refresh")
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance, resources={"fma_site": FmaSite(base=site)}, scheduled_execution_time=MONDAY
+        )
+        tick = schedule.evaluate_tick(context)
+    assert len(tick.run_requests or []) == asked
+    assert bool(tick.skip_message) == (not asked)
+
+
+def test_what_a_lake_holds_is_registered(tmp_path):
+    lake = Lake(tmp_path)
+    for shard in (SECOND, FIRST):
+        rows = TRACKS.of_rows([{"track_id": f"fma_site:{shard}", "shard": shard}])
+        lake.write(TRACKS, rows, shard)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(
+            instance, resources={"lake": LakeResource(root=str(tmp_path))}
+        )
+        present_partitions(context)
+        assert list(instance.get_dynamic_partitions("shards")) == [FIRST, SECOND]
+
+
+def test_a_finished_lake_is_complete():
+    """Every partition that the web server knows of was made."""
+    platform = brought_up_to_date(Platform([*SHARD_STAGES, "labels", "task_dataset"]))
+    platform.materialize(["task_dataset"], ("six_styles",))
+    for name in [*SHARD_STAGES, "task_dataset"]:
+        made = platform.instance.get_materialized_partitions(dg.AssetKey(name))
+        known = "tasks" if name == "task_dataset" else "shards"
+        assert made == set(platform.instance.get_dynamic_partitions(known)), name
+
+
+class TestRanges:
+    @pytest.fixture
+    def instance(self):
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+
+    def taken(self, instance, start, end):
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            return shards.get_partition_keys_in_range(dg.PartitionKeyRange(start, end))
+
+    def test_of_what_is_registered_those_between_the_ends(self, instance):
+        shards.register(instance, [FAR, SECOND, "folder_03"])
+        assert self.taken(instance, FIRST, "folder_15") == [SECOND, FAR, "folder_03"]
+        assert self.taken(instance, FIRST, FAR) == [SECOND, FAR]
+
+    def test_where_nothing_is_registered_all_between_the_ends(self, instance):
+        assert self.taken(instance, FIRST, "folder_15") == SHARDS
+        assert self.taken(instance, FIRST, SECOND) == [FIRST, SECOND]
+
+    def test_one_key_is_itself(self, instance):
+        assert self.taken(instance, FAR, FAR) == [FAR]
+
+    def test_the_ranges_of_the_daemon_lose_no_shard_whatever_was_registered_first(self, instance):
+        shards.register(instance, [FAR])
+        shards.register(instance, [FIRST, "folder_03"])
+        remote = dg.DynamicPartitionsDefinition(name="shards")
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            for wanted in ([FAR, FIRST], [FIRST, "folder_03"], [FAR, FIRST, "folder_03"]):
+                subset = remote.subset_with_partition_keys(wanted)
+                (ends,) = subset.get_partition_key_ranges(remote)
+                assert set(wanted) <= set(shards.get_partition_keys_in_range(ends))
+
+    def test_a_name_that_is_none_is_refused(self, instance):
+        with pytest.raises(dg.DagsterInvalidInvocationError):
+            self.taken(instance, FIRST, "fma_000001")
+
+
+def test_staleness_is_seen_where_labels_changed():
+    platform = Platform(name for name in REAL if name not in MODELS or name in TWO_MODELS)
+    platform.materialize(["fma_dataset_catalogue", "fma_features", "echonest_features"])
+    brought_up_to_date(platform)
+    of_task = ["task_dataset", *TWO_MODELS, *EVALUATION]
+    platform.materialize(of_task, ("six_styles",))
+    assert set(platform.staleness(of_task, "six_styles")) == {StaleStatus.FRESH}
+    platform.sweep(FIRST, version="2")
+    platform.materialize([*SHARD_STAGES], (FIRST,))
+    platform.materialize(["labels"])
+    assert platform.staleness(["task_dataset"], "six_styles") == [StaleStatus.STALE]
+    platform.materialize(["task_dataset"], ("six_styles",))
+    assert set(platform.staleness(["task_dataset"], "six_styles")) == {StaleStatus.FRESH}
+    assert set(platform.staleness(TWO_MODELS, "six_styles")) == {StaleStatus.STALE}
 
 
 def test_a_task_fails_alone():
