@@ -198,12 +198,16 @@ def _run(options: argparse.Namespace) -> int:
     if options.sweep and source not in ("demo", "fma-site"):
         raise UserError(f"--sweep is for a site, and the source is {source}: leave it out.")
     print(f"Source {source}, task {task}, lake {settings.data}", flush=True)
+    warnings.simplefilter("ignore")
+    from genre_assets.dagster_home import prepare_home
+
     with contextlib.ExitStack() as stack:
         if source == "demo":
             _refuse_real_music(settings.data)
+        prepare_home(settings.data)
+        if source == "demo":
             site = stack.enter_context(_demo_site(settings, settings.data / "demo_corpus"))
             settings = _pointed_at(site)
-        warnings.simplefilter("ignore")
         from genre_assets.pipeline import run_pipeline
 
         return run_pipeline(settings, source, task, models, options.sweep or "auto")
