@@ -16,16 +16,12 @@ UV := $(shell command -v uv 2>/dev/null || echo .venv/bin/uv)
 UV_VERSION := 0.13.8
 BIN := .venv/bin
 
-# Dagster's own history lies with the lake that it is about.
-LAKE := $(or $(GENRE_ASSETS_DATA),data)
-export DAGSTER_HOME ?= $(if $(filter /%,$(LAKE)),$(LAKE),$(CURDIR)/$(LAKE))/dagster
 export DAGSTER_DISABLE_TELEMETRY := yes
 
 .PHONY: setup browser run test dev check clean
 
 # The environment is rebuilt when the lock changes, and left alone otherwise.
 setup: .venv/.ready browser
-	@mkdir -p "$$DAGSTER_HOME" && ln -sf "$(CURDIR)/dagster.yaml" "$$DAGSTER_HOME/dagster.yaml"
 
 .venv/.ready: uv.lock pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "No $(PYTHON) found: install Python 3.11, 3.12 or 3.13, or say PYTHON=/path/to/python."; exit 1; }
@@ -57,12 +53,7 @@ test: setup
 
 # Without a source of your own the demo site is started, and ends with the UI.
 dev: setup
-ifneq ($(GENRE_ASSETS_FMA_SITE)$(GENRE_ASSETS_FOLDER)$(GENRE_ASSETS_FMA_DATASET),)
-	$(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
-else
-	$(BIN)/genre-assets demo-site --port $(DEMO_SITE_PORT) -- \
-	  $(BIN)/dagster dev --host 127.0.0.1 --port $(PORT)
-endif
+	$(BIN)/genre-assets dev --port $(PORT) --demo-site-port $(DEMO_SITE_PORT)
 
 check: setup
 	$(BIN)/ruff check .

@@ -14,16 +14,26 @@ import json
 
 import dagster as dg
 
+from genre_assets.lake.schemas import TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
-from genre_assets.resources import LakeResource
+from genre_assets.partitions import NamedPartitions
+from genre_assets.resources import FmaSite, LakeResource
 from genre_assets.sources.shards import SHARDS
 
-shards = dg.StaticPartitionsDefinition(SHARDS)
-"""Ranges of FMA track ids, and hash buckets of a music library."""
+shards = NamedPartitions("shards", SHARDS)
+"""Ranges of FMA track ids, and hash buckets of a music library; registered once they hold tracks.
+"""
 
-tasks = dg.StaticPartitionsDefinition(list(load_tasks()))
-"""The named sets of genres that models are trained for."""
+tasks = NamedPartitions("tasks", load_tasks())
+"""The named sets of genres that models are trained for; registered once they have members."""
+
+
+def register_partitions(instance: dg.DagsterInstance, lake: Lake) -> None:
+    """Register the shards and the tasks that a lake holds."""
+    shards.register(instance, lake.partitions(TRACKS))
+    tasks.register(instance, lake.partitions(TASK_MEMBERS))
+
 
 one_run_for_a_range = dg.BackfillPolicy.single_run()
 """A range of shards is one run, so that its worker processes are started once."""
@@ -226,6 +236,17 @@ def try_again(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.Sen
     )
 
 
+@dg.sensor(minimum_interval_seconds=60, default_status=dg.DefaultSensorStatus.RUNNING)
+def present_partitions(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SkipReason:
+    """Registers the shards and tasks that the lake holds; launches nothing.
+
+    Runs register what they make. This is for a lake that was made with other records of Dagster,
+    or by the version before this one.
+    """
+    register_partitions(context.instance, Lake(lake.root))
+    return dg.SkipReason("Whatever the lake holds is registered.")
+
+
 refresh = dg.define_asset_job(
     "refresh",
     dg.AssetSelection.assets("fetches", "audio", "id3_tags", "labels", "summary_features"),
@@ -241,8 +262,8 @@ scrape = dg.define_asset_job(
     description="Sweep the site's listings and tell which shards changed.",
 )
 
-scrape_refresh = dg.ScheduleDefinition(
-    name="scrape_refresh",
+
+@dg.schedule(
     job=scrape,
     cron_schedule="17 3 * * *",
     # Stopped: no site is asked unless a person says so.
@@ -251,6 +272,12 @@ scrape_refresh = dg.ScheduleDefinition(
     "every listing to its end. Shards that changed are then brought up to date by "
     "keep_up_to_date.",
 )
+def scrape_refresh(fma_site: FmaSite) -> dg.RunRequest | dg.SkipReason:
+    """Asks for a sweep where there is a site to sweep."""
+    if not fma_site.base:
+        return dg.SkipReason("No site is set: let GENRE_ASSETS_FMA_SITE name one.")
+    return dg.RunRequest()
+
 
 train = dg.define_asset_job(
     "train",
@@ -260,4 +287,4 @@ train = dg.define_asset_job(
 
 jobs = [scrape, refresh, train]
 schedules = [scrape_refresh]
-sensors = [keep_up_to_date, try_again]
+sensors = [keep_up_to_date, try_again, present_partitions]

@@ -17,6 +17,7 @@ from genre_assets.command_line import command_line
 from genre_assets.errors import UserError
 from genre_assets.lake.access import sentence_for
 from genre_assets.lake.tables import Lake
+from genre_assets.lake_choice import choose_lake, holds_real_music
 from genre_assets.models.tasks import load_tasks
 from genre_assets.progress import counted, duration
 from genre_assets.settings import Settings, read_settings
@@ -74,21 +75,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    source = options.source or _source_that_is_set(read_settings()) or "demo"
+    choose_lake(source)
     settings = read_settings()
-    source = options.source or _source_that_is_set(settings)
     _require_setting(source, settings)
     task = _known("task", options.task or DEFAULT_TASK[source], list(load_tasks()))
     models = _models(options.models)
     if options.sweep and source not in ("demo", "fma-site"):
         raise UserError(f"--sweep is for a site, and the source is {source}: leave it out.")
-    started = time.monotonic()
     say(f"Source {source}, task {task}, lake {settings.data}")
+    started = time.monotonic()
+    warnings.simplefilter("ignore")
+    from genre_assets.dagster_home import prepare_home
+
     with contextlib.ExitStack() as stack:
         if source == "demo":
             _refuse_real_music(settings.data)
+        prepare_home(settings.data)
+        if source == "demo":
             site = stack.enter_context(_demo_site(settings, settings.data / "demo_corpus"))
             settings = _pointed_at(site)
-        warnings.simplefilter("ignore")
         from genre_assets.pipeline import run_pipeline
 
         status = run_pipeline(settings, source, task, models, options.sweep or "auto")
@@ -117,11 +123,7 @@ def _pointed_at(site: str) -> Settings:
 
 
 def _refuse_real_music(data: Path) -> None:
-    from genre_assets.demo.mark import is_demo_page
-    from genre_assets.lake.schemas import TRACKS
-
-    pages = Lake(data).read(TRACKS, columns=["page_url"])["page_url"].to_pylist()
-    if not all(is_demo_page(page) for page in pages):
+    if holds_real_music(data):
         raise UserError(
             f"The lake at {data} holds tracks that are not of the demo, and the two are kept "
             f"apart: give the demo a lake of its own with GENRE_ASSETS_DATA={data / 'demo'}, or "
@@ -133,6 +135,7 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
     from genre_assets.demo.site.content import content_from_rows
     from genre_assets.demo.site.server import ReplicaSite
 
+    choose_lake("demo")
     settings = read_settings()
     if options.rows:
         serving = ReplicaSite(content_from_rows(options.rows), port=options.port)
@@ -148,10 +151,30 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
     return 0
 
 
-def _run_beside(site: str, command: list[str]) -> int:
+def _dev(options: argparse.Namespace) -> int:
+    warnings.simplefilter("ignore")
+    from genre_assets.dagster_home import instance_of
+
+    own_source = _source_that_is_set(read_settings())
+    choose_lake()
+    settings = read_settings()
+    with instance_of(Lake(settings.data)) as (_, died):
+        for sentence in died:
+            complain(sentence)
+    workspace = str(Path(__file__).with_name("workspace.yaml"))
+    command = [sys.executable, "-m", "dagster", "dev", "-w", workspace]
+    command += ["--host", "127.0.0.1", "--port", str(options.port)]
+    if own_source or holds_real_music(settings.data):
+        return _run_beside(settings.fma_site, command)
+    with _demo_site(settings, settings.data / "demo_corpus", options.demo_site_port) as site:
+        return _run_beside(site, command)
+
+
+def _run_beside(site: str | None, command: list[str]) -> int:
     """Run a command that finds the site, and end it when this program is ended."""
+    environment = os.environ | ({"GENRE_ASSETS_FMA_SITE": site} if site else {})
     try:
-        running = subprocess.Popen(command, env=os.environ | {"GENRE_ASSETS_FMA_SITE": site})  # noqa: S603
+        running = subprocess.Popen(command, env=environment)  # noqa: S603
     except OSError as error:
         raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())
@@ -256,6 +279,7 @@ def _query(options: argparse.Namespace) -> int:
 
 
 def _existing_lake(*, read_only: bool = False) -> Lake:
+    choose_lake()
     lake = Lake(read_settings().data, read_only=read_only)
     if not lake.root.is_dir():
         raise UserError(
@@ -265,7 +289,7 @@ def _existing_lake(*, read_only: bool = False) -> Lake:
     return lake
 
 
-def _source_that_is_set(settings: Settings) -> str:
+def _source_that_is_set(settings: Settings) -> str | None:
     values = {
         "folder": settings.folder,
         "fma-dataset": settings.fma_dataset,
@@ -277,7 +301,7 @@ def _source_that_is_set(settings: Settings) -> str:
             f"{' and '.join(SETTING_OF_SOURCE[source] for source in named)} are set: choose with "
             f"{' or '.join(f'--source {source}' for source in named)}."
         )
-    return named[0] if named else "demo"
+    return named[0] if named else None
 
 
 def _require_setting(source: str, settings: Settings) -> None:
@@ -312,6 +336,7 @@ def _known(kind: str, name: str, names: list[str]) -> str:
 _COMMANDS = {
     "run": _run,
     "demo-site": _serve_demo_site,
+    "dev": _dev,
     "plan": _plan,
     "retry": _retry,
     "take-down": _take_down,

@@ -33,14 +33,14 @@ def command_line() -> "CommandLine":
         "  genre-assets plan                  what a run would do, without doing it\n"
         '  genre-assets query "FROM scores"   look into the tables\n'
         "  genre-assets run --help            help for one command\n\n"
-        "The lake, the folder with all tables, models and reports, is data/ or the folder that "
-        "GENRE_ASSETS_DATA names.\n\n" + _ENDS,
+        "The lake is the folder with all tables, models and reports: the one that "
+        "GENRE_ASSETS_DATA names, otherwise data/, or data/demo/ for the demo.\n\n" + _ENDS,
     )
     parser.add_argument("--version", action="version", version=f"genre-assets {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for add in (
         _add_run, _add_plan, _add_query, _add_retry, _add_attribution, _add_take_down,
-        _add_demo_site,
+        _add_demo_site, _add_dev,
     ):  # fmt: skip
         add(commands)
     return parser
@@ -280,6 +280,21 @@ def _add_demo_site(commands) -> None:
     )
     demo.add_argument(
         "words", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="a command to run meanwhile"
+    )
+
+
+def _add_dev(commands) -> None:
+    dev = commands.add_parser(
+        "dev",
+        help="serve the Dagster UI on this machine, until Ctrl-C",
+        description="Serve Dagster's UI on 127.0.0.1, with the daemon that keeps assets up to "
+        "date. Without a source of your own the demo's site is served too.",
+        epilog="examples:\n  genre-assets dev                   on port 3000\n  genre-assets dev --port 3001\n\n"
+        + _ENDS,
+    )
+    dev.add_argument("--port", type=_port, default=3000, help="of the UI (default: 3000)")
+    dev.add_argument(
+        "--demo-site-port", type=_port, default=8765, help="of the demo's site (default: 8765)"
     )
 
 

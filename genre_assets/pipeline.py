@@ -1,12 +1,11 @@
 """The main job: the whole graph for one source and one task, materialised through Dagster."""
 
-import os
-from pathlib import Path
-
 import dagster as dg
 import pyarrow.compute as pc
 
 from genre_assets.console import one_line_console
+from genre_assets.dagster_home import instance_of, prepare_home
+from genre_assets.interrupts import Interrupts
 from genre_assets.lake.access import require_writable
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
@@ -14,6 +13,7 @@ from genre_assets.models.registry import MODELS
 from genre_assets.settings import Settings
 from genre_assets.sources.shards import SHARDS
 from genre_assets.summary import COUNTED, Outcome, print_summary
+from genre_assets.terminal import complain
 
 INGEST_OF_SOURCE = {
     "demo": ["fma_site_catalogue"],
@@ -50,32 +50,42 @@ def run_pipeline(
 
     Returns:
         The exit status: 0, or 1 if any asset failed.
+
+    Raises:
+        UserError: If Dagster's records have no place to lie in.
+        KeyboardInterrupt: If Ctrl-C or SIGTERM arrived, before the next part of the graph begins.
     """
     lake = Lake(settings.data)
     outcome = Outcome()
-    home = Path(os.environ.setdefault("DAGSTER_HOME", str(settings.data / "dagster")))
     require_writable(lake.root)
-    require_writable(home)
-    with dg.DagsterInstance.get() as instance:
+    require_writable(prepare_home(lake.root))
+    with Interrupts() as interrupts, instance_of(lake) as (instance, died):
+        for sentence in died:
+            complain(sentence)
         run = _Run(instance, outcome)
+
+        def phase(assets: list[str], **what) -> None:
+            run.phase(assets, **what)
+            interrupts.raise_if_any()
+
         ingest = INGEST_OF_SOURCE[source]
         modes = {name: {"config": {"mode": sweep}} for name in ingest if name in SWEEPS_A_SITE}
-        run.phase(ingest, ops=modes)
+        phase(ingest, ops=modes)
         present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
         if not outcome.failures and not present:
             outcome.failures.append(f"The source {source} lists no tracks.")
         if not outcome.failures:
             made = [shard for shard in present if lake.path(SPECTROGRAMS, shard)]
             with_shards = [SPECTROGRAMS.name] if made == present else []
-            run.phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
+            phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
             # Where they were once asked for, and not in all shards, each for itself.
             for shard in [] if with_shards else made:
-                run.phase([SPECTROGRAMS.name], shards=(shard, shard))
-            run.phase(["labels"])
-            run.phase(["task_dataset"], task=task)
+                phase([SPECTROGRAMS.name], shards=(shard, shard))
+            phase(["labels"])
+            phase(["task_dataset"], task=task)
         if not outcome.failures:
-            run.phase([f"models/{name}" for name in models or MODELS], task=task)
-            run.phase(EVALUATION, task=task)
+            phase([f"models/{name}" for name in models or MODELS], task=task)
+            phase(EVALUATION, task=task)
     print_summary(lake, task, outcome)
     return 1 if outcome.failures else 0
 

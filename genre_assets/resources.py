@@ -15,7 +15,6 @@ from pydantic import Field
 from genre_assets.audio.workers import WorkerPool, end_with_parent
 from genre_assets.lake.access import require_writable, sentence_for
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.views import refresh_views
 from genre_assets.settings import SITE_GENRES, Settings, require_opt_in
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.policy import LICENCE_COLUMNS, excluded_by_policy
@@ -37,6 +36,10 @@ class LakeResource(dg.ConfigurableResource):
             dagster.Failure: If the disk is full or the lake cannot be used as it is, in one
                 sentence.
         """
+        # Here, because what a resource's module names is never freed, and DuckDB would say so, in
+        # thirty lines, at the end of every step.
+        from genre_assets.lake.views import refresh_views
+
         # The process of a step would outlive a run that is killed, and go on with all its shards.
         end_with_parent()
         lake = Lake(self.root, warn=dg.get_dagster_logger().warning)

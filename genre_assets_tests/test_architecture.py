@@ -13,11 +13,23 @@ DAGSTER_LAYER = {
     "automation",
     "checks",
     "console",
+    "dagster_home",
     "definitions",
+    "partitions",
     "pipeline",
     "resources",
 }
-HEAVY = {"tensorflow", "librosa", "sklearn", "selenium", "matplotlib", "numba", "scipy", "av"}
+HEAVY = {
+    "tensorflow",
+    "librosa",
+    "sklearn",
+    "selenium",
+    "matplotlib",
+    "numba",
+    "scipy",
+    "av",
+    "duckdb",
+}
 
 
 def imported_by(path: Path) -> set[str]:

@@ -2,7 +2,8 @@
 
 The assets are stand-ins: they carry the dependencies, partitions, code versions and conditions of
 the real ones, and what they do is to tell a version. The daemon is a stand-in, too: it evaluates
-and launches as Dagster's does, but one thing after the other.
+and launches as Dagster's does, but one thing after the other. As the real one, it knows of
+partitions what is registered, and nothing else.
 """
 
 import hashlib
@@ -11,17 +12,30 @@ from datetime import UTC, datetime, timedelta
 
 import dagster as dg
 import pytest
+from dagster._core.definitions.data_version import CachingStaleStatusResolver, StaleStatus
+from dagster._core.loader import LoadingContextForTest
 
-from genre_assets.automation import ASKED_UNASKED, keep_up_to_date, try_again
+from genre_assets.automation import (
+    ASKED_UNASKED,
+    keep_up_to_date,
+    present_partitions,
+    shards,
+    tasks,
+    try_again,
+)
 from genre_assets.checks import Check, Subject, checks_of
-from genre_assets.definitions import defs
+from genre_assets.definitions import build_definitions
 from genre_assets.lake.schemas import AUDIO, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.tasks import load_tasks
 from genre_assets.quality.verdict import Verdict
 from genre_assets.quarantine import ask_again
 from genre_assets.resources import FmaSite, LakeResource
+from genre_assets.settings import read_settings
 from genre_assets.sources.shards import SHARDS
+
+defs = build_definitions(read_settings({"GENRE_ASSETS_FMA_DATASET": "/"}))
+"""As they are where every source that others are made from is set."""
 
 SHARD_STAGES = ["fetches", "audio", "id3_tags", "summary_features"]
 GRAPH = defs.resolve_asset_graph()
@@ -63,20 +77,28 @@ class Platform:
 
     def deploy(self, **code_versions: str) -> None:
         """Load the definitions again, some assets with another code version."""
-        assets = {
-            name: self._stand_in(name, REAL[name], code_versions.get(name)) for name in self._names
+        specs = {
+            name: REAL[name].get_asset_spec(dg.AssetKey.from_user_string(name))
+            for name in self._names
         }
-        tracks = GRAPH.get(dg.AssetKey("tracks")).to_asset_spec()
-        self._defs = dg.Definitions(
-            assets=[tracks, *assets.values()],
+        for name, version in code_versions.items():
+            specs[name] = specs[name].replace_attributes(code_version=version)
+        specs["tracks"] = GRAPH.get(dg.AssetKey("tracks")).to_asset_spec()
+        self._daemons = self._definitions({name: as_remote(specs[name]) for name in specs})
+        self._job = self._definitions(specs).resolve_implicit_global_asset_job_def()
+
+    def _definitions(self, specs: dict[str, dg.AssetSpec]) -> dg.Definitions:
+        assets = {name: self._stand_in(name, specs[name]) for name in self._names}
+        return dg.Definitions(
+            assets=[specs["tracks"], *assets.values()],
             asset_checks=[self._checks_of(assets["audio"])] if "audio" in assets else [],
             resources={"lake": LakeResource(root="nowhere"), "fma_site": FmaSite()},
         )
-        self._job = self._defs.resolve_implicit_global_asset_job_def()
 
-    def sweep(self, *shards: str, version: str = "1") -> None:
+    def sweep(self, *swept: str, version: str = "1") -> None:
         """Tell of tracks as a catalogue does."""
-        for shard in shards:
+        shards.register(self.instance, swept)
+        for shard in swept:
             self._versions["tracks", shard] = version
             self.instance.report_runless_asset_event(
                 dg.AssetMaterialization(
@@ -87,7 +109,7 @@ class Platform:
     def tick(self) -> Asked:
         """What one evaluation of the conditions asks for."""
         result = dg.evaluate_automation_conditions(
-            self._defs, self.instance, cursor=self._cursor, evaluation_time=self.now
+            self._daemons, self.instance, cursor=self._cursor, evaluation_time=self.now
         )
         self._cursor = result.cursor
         keys = map(dg.AssetKey.from_user_string, self._names)
@@ -98,7 +120,7 @@ class Platform:
         """Launch what was asked for, ranges of shards in one run each."""
         runs: dict[tuple[str | None, ...], list[str]] = {}
         for name, partitions in asked.items():
-            for keys in _runs_of(name, partitions):
+            for keys in self._runs_of(name, partitions):
                 runs.setdefault(keys, []).append(name)
         for keys, names in runs.items():
             self.materialize(names, keys)
@@ -117,6 +139,16 @@ class Platform:
             raise_on_error=False,
         ).success
 
+    def staleness(self, names: Iterable[str], partition: str) -> list[StaleStatus]:
+        """What the web server says of a partition of assets."""
+        resolver = CachingStaleStatusResolver(
+            self.instance,
+            self._daemons.resolve_asset_graph(),
+            LoadingContextForTest(self.instance),
+        )
+        keys = map(dg.AssetKey.from_user_string, names)
+        return [resolver.get_status(key, partition) for key in keys]
+
     def rest(self, most_ticks: int = 20) -> list[Asked]:
         """Tick and carry out until nothing more is asked for: what each tick asked for."""
         asked = []
@@ -126,13 +158,7 @@ class Platform:
             self.carry_out(each)
         return asked
 
-    def _stand_in(
-        self, name: str, real: dg.AssetsDefinition, code_version: str | None
-    ) -> dg.AssetsDefinition:
-        spec = real.get_asset_spec(dg.AssetKey.from_user_string(name))
-        if code_version:
-            spec = spec.replace_attributes(code_version=code_version)
-
+    def _stand_in(self, name: str, spec: dg.AssetSpec) -> dg.AssetsDefinition:
         @dg.multi_asset(
             name=spec.key.to_python_identifier(),
             specs=[spec],
@@ -159,8 +185,22 @@ class Platform:
 
         return checks_of(asset, Check("sound", "Not bad.", judge, blocking=True))
 
+    def _runs_of(self, name: str, partitions: set[str | None]) -> list[tuple[str | None, ...]]:
+        node = GRAPH.get(dg.AssetKey.from_user_string(name))
+        if node.partitions_def is None or node.backfill_policy != dg.BackfillPolicy.single_run():
+            return [(partition,) for partition in sorted(partitions, key=str)]
+        remote = dg.DynamicPartitionsDefinition(name=node.partitions_def.name)
+        with dg.partition_loading_context(dynamic_partitions_store=self.instance):
+            subset = remote.subset_with_partition_keys([str(key) for key in partitions])
+            return [
+                tuple(remote.get_partition_keys_in_range(keys))
+                for keys in subset.get_partition_key_ranges(remote)
+            ]
+
     def _make(self, name: str, spec: dg.AssetSpec, key: str | None) -> str:
         self.log.append((name, key))
+        if name == "task_dataset":
+            tasks.register(self.instance, [key])
         parents = [dep.asset_key.to_user_string() for dep in spec.deps]
         made_of = [
             version
@@ -173,15 +213,11 @@ class Platform:
         return self._versions[name, key]
 
 
-def _runs_of(name: str, partitions: set[str | None]) -> list[tuple[str | None, ...]]:
-    node = GRAPH.get(dg.AssetKey.from_user_string(name))
-    if node.partitions_def is None or node.backfill_policy != dg.BackfillPolicy.single_run():
-        return [(partition,) for partition in sorted(partitions, key=str)]
-    subset = node.partitions_def.subset_with_partition_keys([str(key) for key in partitions])
-    return [
-        tuple(node.partitions_def.get_partition_keys_in_range(keys))
-        for keys in subset.get_partition_key_ranges(node.partitions_def)
-    ]
+def as_remote(spec: dg.AssetSpec) -> dg.AssetSpec:
+    """An asset as Dagster's daemon has it: it knows what partitions are called together."""
+    name = getattr(spec.partitions_def, "name", None)
+    partitions = dg.DynamicPartitionsDefinition(name=name) if name else spec.partitions_def
+    return spec.replace_attributes(partitions_def=partitions)
 
 
 def brought_up_to_date(platform: Platform) -> Platform:
@@ -430,7 +466,7 @@ class TestTasks:
 
 
 def test_the_automation_is_on_and_marks_its_runs():
-    assert list(defs.sensors or []) == [keep_up_to_date, try_again]
+    assert list(defs.sensors or []) == [keep_up_to_date, try_again, present_partitions]
     assert keep_up_to_date.default_status == dg.DefaultSensorStatus.RUNNING
     assert keep_up_to_date.run_tags == ASKED_UNASKED
 
@@ -469,6 +505,104 @@ def test_each_asset_that_can_be_made_from_others_is_kept_up_to_date():
     for name in REAL:
         condition = GRAPH.get(dg.AssetKey.from_user_string(name)).automation_condition
         assert (condition is None) == (name in catalogues), name
+
+
+def test_what_the_settings_cannot_make_is_not_asked_for():
+    graph = build_definitions(read_settings({})).resolve_asset_graph()
+    conditions = {
+        name: graph.get(dg.AssetKey(name.split("/"))).automation_condition for name in REAL
+    }
+    kept = {name for name, condition in conditions.items() if condition is not None}
+    published = {"fma_features", "echonest_features"}
+    assert kept == {n for n in REAL if not n.endswith("_catalogue")} - published
+
+
+@pytest.mark.parametrize(("site", "asked"), [(None, 0), ("http://127.0.0.1:8765", 1)])
+def test_the_site_is_swept_at_night_where_there_is_one(site, asked):
+    schedule = defs.resolve_schedule_def("scrape_refresh")
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_schedule_context(
+            instance, resources={"fma_site": FmaSite(base=site)}, scheduled_execution_time=MONDAY
+        )
+        tick = schedule.evaluate_tick(context)
+    assert len(tick.run_requests or []) == asked
+    assert bool(tick.skip_message) == (not asked)
+
+
+def test_what_a_lake_holds_is_registered(tmp_path):
+    lake = Lake(tmp_path)
+    for shard in (SECOND, FIRST):
+        rows = TRACKS.of_rows([{"track_id": f"fma_site:{shard}", "shard": shard}])
+        lake.write(TRACKS, rows, shard)
+    with dg.DagsterInstance.ephemeral() as instance:
+        context = dg.build_sensor_context(
+            instance, resources={"lake": LakeResource(root=str(tmp_path))}
+        )
+        present_partitions(context)
+        assert list(instance.get_dynamic_partitions("shards")) == [FIRST, SECOND]
+
+
+def test_a_finished_lake_is_complete():
+    """Every partition that the web server knows of was made."""
+    platform = brought_up_to_date(Platform([*SHARD_STAGES, "labels", "task_dataset"]))
+    platform.materialize(["task_dataset"], ("six_styles",))
+    for name in [*SHARD_STAGES, "task_dataset"]:
+        made = platform.instance.get_materialized_partitions(dg.AssetKey(name))
+        known = "tasks" if name == "task_dataset" else "shards"
+        assert made == set(platform.instance.get_dynamic_partitions(known)), name
+
+
+class TestRanges:
+    @pytest.fixture
+    def instance(self):
+        with dg.DagsterInstance.ephemeral() as instance:
+            yield instance
+
+    def taken(self, instance, start, end):
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            return shards.get_partition_keys_in_range(dg.PartitionKeyRange(start, end))
+
+    def test_of_what_is_registered_those_between_the_ends(self, instance):
+        shards.register(instance, [FAR, SECOND, "folder_03"])
+        assert self.taken(instance, FIRST, "folder_15") == [SECOND, FAR, "folder_03"]
+        assert self.taken(instance, FIRST, FAR) == [SECOND, FAR]
+
+    def test_where_nothing_is_registered_all_between_the_ends(self, instance):
+        assert self.taken(instance, FIRST, "folder_15") == SHARDS
+        assert self.taken(instance, FIRST, SECOND) == [FIRST, SECOND]
+
+    def test_one_key_is_itself(self, instance):
+        assert self.taken(instance, FAR, FAR) == [FAR]
+
+    def test_the_ranges_of_the_daemon_lose_no_shard_whatever_was_registered_first(self, instance):
+        shards.register(instance, [FAR])
+        shards.register(instance, [FIRST, "folder_03"])
+        remote = dg.DynamicPartitionsDefinition(name="shards")
+        with dg.partition_loading_context(dynamic_partitions_store=instance):
+            for wanted in ([FAR, FIRST], [FIRST, "folder_03"], [FAR, FIRST, "folder_03"]):
+                subset = remote.subset_with_partition_keys(wanted)
+                (ends,) = subset.get_partition_key_ranges(remote)
+                assert set(wanted) <= set(shards.get_partition_keys_in_range(ends))
+
+    def test_a_name_that_is_none_is_refused(self, instance):
+        with pytest.raises(dg.DagsterInvalidInvocationError):
+            self.taken(instance, FIRST, "fma_000001")
+
+
+def test_staleness_is_seen_where_labels_changed():
+    platform = Platform(name for name in REAL if name not in MODELS or name in TWO_MODELS)
+    platform.materialize(["fma_dataset_catalogue", "fma_features", "echonest_features"])
+    brought_up_to_date(platform)
+    of_task = ["task_dataset", *TWO_MODELS, *EVALUATION]
+    platform.materialize(of_task, ("six_styles",))
+    assert set(platform.staleness(of_task, "six_styles")) == {StaleStatus.FRESH}
+    platform.sweep(FIRST, version="2")
+    platform.materialize([*SHARD_STAGES], (FIRST,))
+    platform.materialize(["labels"])
+    assert platform.staleness(["task_dataset"], "six_styles") == [StaleStatus.STALE]
+    platform.materialize(["task_dataset"], ("six_styles",))
+    assert set(platform.staleness(["task_dataset"], "six_styles")) == {StaleStatus.FRESH}
+    assert set(platform.staleness(TWO_MODELS, "six_styles")) == {StaleStatus.STALE}
 
 
 def test_a_task_fails_alone():

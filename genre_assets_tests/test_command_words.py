@@ -9,7 +9,7 @@ from genre_assets.command_line import command_line
 from genre_assets.errors import UserError
 from genre_assets.suggestions import did_you_mean, unknown
 
-COMMANDS = ("run", "plan", "query", "retry", "attribution", "take-down", "demo-site")
+COMMANDS = ("run", "plan", "query", "retry", "attribution", "take-down", "demo-site", "dev")
 
 
 def ended(words, capsys):

@@ -27,7 +27,7 @@ from genre_assets.assets.materialization import (
     sample,
     table_asset,
 )
-from genre_assets.automation import shards, stale
+from genre_assets.automation import register_partitions, shards, stale
 from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
@@ -234,7 +234,13 @@ def fetches(
             with opened.held(FETCHES, shard, context.log.info):
                 previous = opened.read(FETCHES, [shard])
                 rows = previous
-                if listed.num_rows:
+                if listed.num_rows and not fma_site.base:
+                    context.log.warning(
+                        f"{shard}: no site is set, so nothing is downloaded; "
+                        f"GENRE_ASSETS_FMA_SITE names one. {counted(listed.num_rows, 'track')} of "
+                        "a site stay as they are."
+                    )
+                elif listed.num_rows:
                     access = access or fma_site.guest().file_access(opened, context.log.info)
                     journal = opened.journal(FETCHES, shard)
                     try:
@@ -246,7 +252,7 @@ def fetches(
                         rows, trouble = error.rows, error
                     opened.write(FETCHES, rows, shard)
                     journal.clear()
-                elif previous.num_rows == 0:
+                if opened.path(FETCHES, shard) is None:
                     opened.write(FETCHES, rows, shard)
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
             asked = tried.filter(pc.field("attempts") > 0).num_rows
@@ -344,6 +350,7 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
     """
     from genre_assets.sources.sweeps import shards_other_than
 
+    register_partitions(context.instance, lake)
     # Two sweeps that tell at a time would leave the older word as the last.
     with lake.lock(TRACKS):
         told, fingerprints = {}, {}

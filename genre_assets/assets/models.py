@@ -14,6 +14,7 @@ from genre_assets.assets.metadata import labels
 from genre_assets.automation import (
     ASKED_UNASKED,
     one_run_a_task,
+    register_partitions,
     stale_model,
     stale_task,
     tasks,
@@ -83,6 +84,7 @@ def task_dataset(
                 members = dataset.members
                 opened.write(TASK_MEMBERS, members, name)
                 opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+            register_partitions(context.instance, opened)
             for note in dataset.notes:
                 context.log.info(note)
             for warning in dataset.warnings:

@@ -54,7 +54,9 @@ def test_the_graph_is_the_one_of_the_design(platform):
         (("run",), {"GENRE_ASSETS_FMA_SITE": "https://freemusicarchive.org"}, "_LIVE=yes"),
         (("demo-site", "--rows", "/no/such.json"), {}, "does not hold listing rows"),
         (("take-down", "track", "fma_site:1", "--reason", "x"), {}, "fma_site:1"),
-        (("run",), {"GENRE_ASSETS_DATA": "/proc/lake", "DAGSTER_HOME": ""}, "name another folder"),
+        (("run",), {"GENRE_ASSETS_DATA": "/proc/lake", "DAGSTER_HOME": ""}, "can be written"),
+        (("run",), {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME is 'relative', and Dagster needs"),
+        (("dev",), {"DAGSTER_HOME": "relative"}, "DAGSTER_HOME is 'relative', and Dagster needs"),
         (("query", "SELECT nothing FROM nowhere"), {}, "The query cannot be answered"),
     ],
 )

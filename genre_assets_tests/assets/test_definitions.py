@@ -27,7 +27,7 @@ def test_tracks_are_an_external_asset_that_the_catalogues_write_shard_by_shard()
         "folder_catalogue",
         "fma_dataset_catalogue",
     }
-    assert node.partitions_def.get_partition_keys() == SHARDS
+    assert node.partitions_def.names == SHARDS
 
 
 @pytest.mark.parametrize("name", sorted(SPECS))
@@ -56,8 +56,8 @@ def test_under_a_hundred_shards_so_that_staleness_is_known_downstream():
 
 def test_the_jobs_are_partitioned_by_shard_and_by_task():
     refresh, train = defs.resolve_job_def("refresh"), defs.resolve_job_def("train")
-    assert refresh.partitions_def.get_partition_keys() == SHARDS
-    assert train.partitions_def.get_partition_keys() == list(load_tasks())
+    assert refresh.partitions_def.names == SHARDS
+    assert train.partitions_def.names == list(load_tasks())
 
 
 def test_the_site_is_swept_every_night_once_the_schedule_is_switched_on():

@@ -1,0 +1,41 @@
+"""What is made of a site's tracks where no site is set."""
+
+import dagster as dg
+
+from genre_assets.assets.ingest import fetches
+from genre_assets.lake.schemas import FETCHES, TRACKS
+from genre_assets.lake.tables import Lake
+from genre_assets.resources import FmaSite, LakeResource, LicencePolicy, Workers
+
+SHARD = "fma_000000"
+TRIED = {"track_id": "fma_site:2", "url": "https://files.freemusicarchive.org/2.mp3", "run_id": "a"}
+
+
+def test_the_downloads_stay_as_they_are_and_nothing_fails(tmp_path):
+    lake = Lake(tmp_path)
+    tracks = [
+        {"track_id": f"fma_site:{n}", "source": "fma_site", "source_track_id": str(n),
+         "shard": SHARD, "file_url": f"https://files.freemusicarchive.org/{n}.mp3",
+         "license_url": "https://creativecommons.org/licenses/by/4.0/"}
+        for n in (2, 3)
+    ]  # fmt: skip
+    lake.write(TRACKS, TRACKS.of_rows(tracks), SHARD)
+    lake.write(FETCHES, FETCHES.of_rows([TRIED]), SHARD)
+    before = lake.read(FETCHES)
+    with dg.DagsterInstance.ephemeral() as instance:
+        done = dg.materialize(
+            [fetches],
+            instance=instance,
+            partition_key=SHARD,
+            resources={
+                "lake": LakeResource(root=str(tmp_path)),
+                "fma_site": FmaSite(),
+                "licence_policy": LicencePolicy(),
+                "workers": Workers(count=1),
+            },
+            raise_on_error=False,
+        )
+        said = [entry.user_message for entry in instance.all_logs(done.run_id)]
+    assert done.success
+    assert lake.read(FETCHES).equals(before)
+    assert any("no site is set" in line and "2 tracks" in line for line in said)

@@ -1,0 +1,82 @@
+"""Ctrl-C and SIGTERM at the moments at which Dagster forgets them."""
+
+import os
+import signal
+
+import dagster as dg
+import pytest
+from dagster._utils.interrupts import capture_interrupts
+
+from genre_assets import definitions, pipeline
+from genre_assets.interrupts import Interrupts
+from genre_assets.resources import LakeResource
+from genre_assets.settings import read_settings
+
+SIGNALS = [signal.SIGINT, signal.SIGTERM]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_someone_else_caught_and_forgot_is_remembered_once(number):
+    with Interrupts() as interrupts:
+        interrupts.raise_if_any()
+        with capture_interrupts():
+            os.kill(os.getpid(), number)
+        with pytest.raises(KeyboardInterrupt):
+            interrupts.raise_if_any()
+        interrupts.raise_if_any()
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_one_that_nobody_caught_interrupts_at_once(number):
+    with Interrupts(), pytest.raises(KeyboardInterrupt):
+        os.kill(os.getpid(), number)
+
+
+def test_afterwards_signals_are_handled_as_before():
+    before = [signal.getsignal(number) for number in SIGNALS], signal.set_wakeup_fd(-1)
+    with Interrupts():
+        pass
+    assert ([signal.getsignal(number) for number in SIGNALS], signal.set_wakeup_fd(-1)) == before
+
+
+def test_other_signals_are_nobodys_wish_to_end(monkeypatch):
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    with Interrupts() as interrupts:
+        os.kill(os.getpid(), signal.SIGUSR1)
+        interrupts.raise_if_any()
+    signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+def test_a_signal_that_arrives_as_a_run_turns_success_ends_the_main_job(
+    number, tmp_path, monkeypatch
+):
+    made = []
+
+    @dg.asset
+    def folder_catalogue():
+        made.append("folder_catalogue")
+
+    @dg.asset
+    def labels():
+        made.append("labels")
+
+    stand_ins = dg.Definitions(
+        assets=[folder_catalogue, labels], resources={"lake": LakeResource(root=str(tmp_path))}
+    )
+    monkeypatch.setattr(definitions, "defs", stand_ins)
+    monkeypatch.setattr(pipeline, "_shards_with_tracks", lambda *_: ["folder_00"])
+    monkeypatch.setattr(pipeline, "PER_SHARD", ["labels"])
+    monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    handle = dg.DagsterInstance.handle_new_event
+
+    def handle_and_signal(self, event, *arguments, **options):
+        handle(self, event, *arguments, **options)
+        if event.is_dagster_event and event.dagster_event_type == dg.DagsterEventType.RUN_SUCCESS:
+            os.kill(os.getpid(), number)
+
+    monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", handle_and_signal)
+    settings = read_settings({"GENRE_ASSETS_DATA": str(tmp_path)})
+    with pytest.raises(KeyboardInterrupt):
+        pipeline.run_pipeline(settings, "folder", "available", None, "auto")
+    assert made == ["folder_catalogue"]
