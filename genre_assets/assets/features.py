@@ -165,7 +165,10 @@ def _precomputed_asset(
         context: dg.AssetExecutionContext, lake: LakeResource, fma_dataset: FmaDataset
     ) -> dg.MaterializeResult:
         from genre_assets.features import precomputed
-        from genre_assets.sources.fma_dataset import metadata_folder
+        from genre_assets.sources.catalogue import rejected_rows
+        from genre_assets.sources.fma_dataset import SOURCE, metadata_folder
+        from genre_assets.sources.rejections import record_rejections
+        from genre_assets.sources.removals import refuse_mass_loss
 
         with lake.open() as opened, in_one_sentence():
             account = Account()
@@ -174,8 +177,11 @@ def _precomputed_asset(
             found = precomputed.Precomputed({}, {})
             if path.exists():
                 found = getattr(precomputed, reader)(path)
+                if not fma_dataset.believe_removals:
+                    refuse_mass_loss(opened, table, path, found.shards)
             for shard in {*opened.partitions(table), *found.shards}:
                 opened.write(table, found.shards.get(shard, table.empty()), shard)
+            record_rejections(opened, SOURCE, rejected_rows(SOURCE, found.rejected), file_name)
             rows = pa.concat_tables([table.empty(), *found.shards.values()])
             left_out = sum(found.left_out.values())
             context.log.info(

@@ -9,6 +9,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from genre_assets.audio.files import modification_time_ns
 from genre_assets.audio.probe import FROM_DECODING
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.due import Need, first_that_holds
@@ -68,7 +69,7 @@ class Clip:
             found = self.path.stat()
         except OSError:
             return False
-        return (found.st_size, found.st_mtime_ns) == (self.bytes, self.mtime_ns)
+        return (found.st_size, modification_time_ns(found)) == (self.bytes, self.mtime_ns)
 
     def refuse_if_changed(self) -> None:
         """Refuse a file that is there but is not the one that was probed any more.

@@ -4,10 +4,13 @@ A share that is not mounted, a disk that was unplugged and a file that was cut o
 removals. So nobody believes that more than half of a source is gone before a person has said so.
 """
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.schemas import TRACKS, Table
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.sources.catalogue import Catalogue, SourceError
@@ -65,22 +68,44 @@ def refuse_mass_removal(
         missed = pc.invert(pc.is_in(ids, value_set=keep.combine_chunks()))
     else:
         missed = pc.is_in(ids, value_set=pa.array(gone, pa.string()))
-    _refuse_if_most(source, "track", _count(missed), present.num_rows)
+    _refuse_if_most(f"The source {source}", "track", _count(missed), present.num_rows)
 
     had_file = pc.is_valid(present["file_bytes"])
     without = listed.filter(pc.is_null(listed["file_bytes"]))["track_id"].combine_chunks()
     lost = pc.and_(had_file, pc.is_in(ids, value_set=without))
-    _refuse_if_most(source, "audio file", _count(lost), _count(had_file))
+    _refuse_if_most(f"The source {source}", "audio file", _count(lost), _count(had_file))
 
 
-def _refuse_if_most(source: str, what: str, missing: int, known: int) -> None:
+def refuse_mass_loss(lake: Lake, table: Table, path: Path, shards: Mapping[str, pa.Table]) -> None:
+    """Refuse a file of published features that lacks more than half of the rows it had.
+
+    Args:
+        lake: The lake.
+        table: The table that the file is read into, as an earlier reading left it.
+        path: The file.
+        shards: The rows of each shard that it has now.
+
+    Raises:
+        SourceError: If it does; the sentence counts, and says how to insist.
+    """
+    known = lake.read(table, columns=["track_id"])["track_id"].combine_chunks()
+    now = pa.concat_arrays(
+        [
+            pa.array([], pa.string()),
+            *(rows["track_id"].combine_chunks() for rows in shards.values()),
+        ]
+    )
+    _refuse_if_most(str(path), "row", _count(pc.invert(pc.is_in(known, value_set=now))), len(known))
+
+
+def _refuse_if_most(who: str, what: str, missing: int, known: int) -> None:
     if 2 * missing > known:
         raise SourceError(
-            f"The source {source} no longer has {missing:,} of its {counted(known, what)}: is "
-            "everything mounted, and every file whole? The catalogue is kept as it was. "
+            f"{who} no longer has {missing:,} of its {counted(known, what)}: is "
+            "everything mounted, and every file whole? All is kept as it was. "
             f"{IF_MEANT}."
         )
 
 
-def _count(which: pa.ChunkedArray) -> int:
+def _count(which: pa.ChunkedArray | pa.Array) -> int:
     return pc.sum(which).as_py() or 0

@@ -1,4 +1,8 @@
+import csv
+
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from genre_assets.errors import UserError
 from genre_assets.features import precomputed
@@ -86,18 +90,90 @@ def test_of_the_full_echonest_file_the_audio_features_are_taken(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"),
+    ("row", "reason", "place"),
     [
-        pytest.param("2,1,2,3\n3,1\n", "at row 6 .*Expected 4 columns, got 2", id="a short row"),
-        pytest.param("2,1,2,3\n3,1,2,3.1e", "middle of row 6", id="cut short"),
-        pytest.param("2,1,2,3\n3,1,zwei,3\n", "at row 6 .*zwei", id="a word for a number"),
-        pytest.param("two,1,2,3\n", "at row 5 .*two", id="a word for a track id"),
-        pytest.param("2,1,2,3\n,1,2,3\n", "no track id at row 6", id="no track id"),
+        pytest.param("3,1", precomputed.OTHER_LENGTH, "row 6, track id '3'", id="short"),
+        pytest.param("3,1,2,3,4,5", precomputed.OTHER_LENGTH, "row 6, track id '3'", id="long"),
+        pytest.param("two,1,2,3", precomputed.NO_TRACK_ID, "row 6", id="a word for a track id"),
+        pytest.param(",1,2,3", precomputed.NO_TRACK_ID, "row 6", id="no track id"),
+        pytest.param("-3,1,2,3", precomputed.NO_TRACK_ID, "row 6", id="a negative track id"),
+        pytest.param("3,1,1e400,3", precomputed.NOT_FINITE, "row 6, track id 3", id="too large"),
+        pytest.param(f"{2**70},1,2,3", precomputed.NO_TRACK_ID, "row 6", id="an endless id"),
     ],
 )
-def test_a_damaged_file_is_named_with_its_row(tmp_path, rows, words):
-    with pytest.raises(UserError, match=rf"features\.csv .*{words}"):
-        read_fma_features(write(tmp_path, FEATURES + rows))
+def test_a_bad_row_is_left_out_by_itself_and_named(tmp_path, row, reason, place):
+    path = write(tmp_path, FEATURES + f"2,1,2,3\n{row}\n4,7,8,9\n")
+    found = read_fma_features(path)
+    assert found.shards["fma_000000"]["track_id"].to_pylist() == ["fma_dataset:2", "fma_dataset:4"]
+    assert found.left_out == {reason: 1}
+    (rejected,) = found.rejected
+    assert rejected.place.startswith(place)
+    assert (rejected.origin, rejected.kind) == (str(path), "value")
+
+
+def test_a_word_for_a_number_is_left_out_by_itself_and_named(tmp_path):
+    path = write(tmp_path, FEATURES + "2,1,2,3\n3,1,zwei, 3 \n4.0,7,8,9\n5,1\n6,\x00,1,1\n")
+    found = read_fma_features(path)
+    rows = found.shards["fma_000000"].to_pylist()
+    assert [row["track_id"] for row in rows] == [f"fma_dataset:{n}" for n in (2, 3, 4, 6)]
+    assert [row["mfcc_mean_01"] for row in rows] == [1, 1, 7, None]
+    assert [row["mfcc_mean_02"] for row in rows] == [2, None, 8, 1]
+    assert [row["zcr_std_01"] for row in rows] == [3, 3, 9, 1]
+    named = {rejected.place: rejected.reason for rejected in found.rejected}
+    assert named == {
+        "row 6, track id 3, mfcc_mean_02": "A value that is no number: 'zwei'.",
+        "row 8, track id '5'": f"{precomputed.OTHER_LENGTH.capitalize()}.",
+        "row 9, track id 6, mfcc_mean_01": "A value that is no number: '\\x00'.",
+    }
+
+
+def test_bytes_that_are_no_text_concern_their_value_alone(tmp_path):
+    path = tmp_path / "features.csv"
+    path.write_bytes(FEATURES.encode() + b"2,1,2,3\n3,1,\xff\xfe,3\n")
+    rows = read_fma_features(path).shards["fma_000000"].to_pylist()
+    assert [row["mfcc_mean_02"] for row in rows] == [2, None]
+
+
+def test_a_file_of_which_no_row_can_be_used_is_refused(tmp_path):
+    with pytest.raises(UserError, match=r"no row that can be used, such as row 5, .*kept as they"):
+        read_fma_features(write(tmp_path, FEATURES + "two,1,2,3\nthree,1,2,3\n"))
+
+
+def test_a_file_cut_short_is_refused_with_its_row(tmp_path):
+    with pytest.raises(UserError, match=r"features\.csv ends in the middle of row 6"):
+        read_fma_features(write(tmp_path, FEATURES + "2,1,2,3\n3,1,2,3.1e"))
+
+
+ODD = st.one_of(
+    st.sampled_from(
+        ["", "nan", "inf", "-inf", "1e400", str(2**70), "0x10", "1_000", "1,5", "½", "\uff11",
+         "\0", "2012-02-04", "x" * 5000, "a\nb", "None", "-", "."]
+    ),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=10),
+)  # fmt: skip
+
+
+@settings(max_examples=80, deadline=None)
+@given(column=st.integers(0, 3), value=ODD)
+def test_any_odd_value_in_any_column_leaves_the_other_rows_as_they_were(
+    tmp_path_factory, column, value
+):
+    assume(not (column == 0 and value.strip().partition(".")[0] in ("2", "4")))
+    path = tmp_path_factory.getbasetemp() / "odd_features.csv"
+    odd = ["3", "1", "2", "3"]
+    odd[column] = value
+    with path.open("w", newline="") as file:
+        file.write(FEATURES)
+        csv.writer(file, lineterminator="\n").writerows(
+            [["2", "1", "2", "3"], odd, ["4", "7", "8", "9"]]
+        )
+    rows = {
+        row["track_id"]: (row["mfcc_mean_01"], row["mfcc_mean_02"], row["zcr_std_01"])
+        for table in read_fma_features(path).shards.values()
+        for row in table.to_pylist()
+    }
+    assert rows["fma_dataset:2"] == (1, 2, 3)
+    assert rows["fma_dataset:4"] == (7, 8, 9)
 
 
 @pytest.mark.parametrize(

@@ -206,7 +206,7 @@ def test_more_than_half_of_a_source_is_not_believed_gone_without_a_word(tmp_path
         record_sweep(lake, "folder", rows.slice(3), now)
     assert str(refused.value) == (
         "The source folder no longer has 3 of its 4 tracks: is everything mounted, and every file "
-        "whole? The catalogue is kept as it was. If what is missing is really gone, run once with "
+        "whole? All is kept as it was. If what is missing is really gone, run once with "
         "GENRE_ASSETS_BELIEVE_REMOVALS=yes."
     )
     assert lake.files(TRACKS) == before
