@@ -19,6 +19,7 @@ from genre_assets.automation import (
     tasks,
 )
 from genre_assets.lake.schemas import LABELS, SUMMARY_FEATURES, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS, ModelSpec
 from genre_assets.models.tasks import FEATURE_TABLES, TaskError, load_tasks
@@ -83,6 +84,7 @@ def task_dataset(
                 members = dataset.members
                 opened.write(TASK_MEMBERS, members, name)
                 opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+                enforce_takedowns(context, opened)
             for note in dataset.notes:
                 context.log.info(note)
             for warning in dataset.warnings:
@@ -124,28 +126,34 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         kinds={"scikitlearn"},
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-        from genre_assets.models.storage import save_model, trained_before
+        from genre_assets.models.storage import save_model, trained_before, training_turn
         from genre_assets.models.training import train
 
         with lake.open() as opened:
             for name in context.partition_keys:
                 account = Account()
-                with in_one_sentence():
+                with in_one_sentence(), training_turn(opened, name, spec.name, context.log.info):
                     members = opened.read(TASK_MEMBERS, [name])
                     features = features_of(opened, members)
                     trained = trained_before(opened, name, spec.name, members, features)
                     if trained:
                         context.log.info(
-                            f"{spec.name} learnt from these members of {name} by this code at "
-                            f"{trained.facts['made_at']}: it stays."
+                            f"{spec.name} is up to date: it was trained on these members of {name} "
+                            f"by this code at {trained.facts['made_at']}."
                         )
                         folder = trained.path
+                        write_credits(opened, members, folder)
                     else:
                         trained = train(
-                            spec, load_tasks()[name], members, features, log=context.log.info
+                            spec,
+                            load_tasks()[name],
+                            members,
+                            features,
+                            log=context.log.info,
+                            synthetic=has_synthetic(opened, members),
                         )
-                        folder = save_model(opened, trained)
-                    write_credits(opened, members, folder)
+                        folder = save_model(opened, trained, members)
+                enforce_takedowns(context, opened)
                 context.add_asset_metadata(
                     account.metadata(
                         members.num_rows,
@@ -157,6 +165,20 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
                 )
 
     return model
+
+
+def enforce_takedowns(context: dg.AssetExecutionContext, lake: Lake) -> None:
+    """Remove what a take-down that came while the asset was made has missed."""
+    from genre_assets.takedowns.removal import enforce
+
+    enforce(lake, Store(lake.root), context.log.info)
+
+
+def has_synthetic(lake: Lake, members: pa.Table) -> bool:
+    """Whether members of a task are synthetic music of the demo."""
+    labelled = lake.read(LABELS, columns=["track_id", "synthetic"])
+    ours = set(members["track_id"].to_pylist())
+    return any(row["synthetic"] and row["track_id"] in ours for row in labelled.to_pylist())
 
 
 def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:
