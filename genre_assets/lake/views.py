@@ -1,5 +1,7 @@
 """The DuckDB file whose views are the lake's tables, for whoever wants to query them.
 
+One more view, ``leaderboard``, sums up the scores.
+
 The file holds no data: each view lists the files that were its table when the file was made. It
 is built aside and renamed into place whenever a table changed, so that a connection goes on
 seeing the lake whole, as it was when the connection was opened.
@@ -45,8 +47,44 @@ def connect(lake: Lake) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+LEADERBOARD = """
+CREATE VIEW leaderboard AS
+SELECT
+    task,
+    model,
+    max(split) FILTER (honest) AS split,
+    any_value(n) FILTER (honest AND metric = 'accuracy') AS n,
+    any_value(value) FILTER (honest AND metric = 'accuracy') AS accuracy,
+    any_value(low) FILTER (honest AND metric = 'accuracy') AS accuracy_low,
+    any_value(high) FILTER (honest AND metric = 'accuracy') AS accuracy_high,
+    any_value(value) FILTER (honest AND metric = 'balanced_accuracy') AS balanced_accuracy,
+    any_value(value) FILTER (honest AND metric = 'macro_f1') AS macro_f1,
+    any_value(value) FILTER (honest AND metric = 'log_loss') AS log_loss,
+    any_value(most_frequent_genre) FILTER (honest) AS most_frequent_genre,
+    any_value(most_frequent_share) FILTER (honest) AS most_frequent_share,
+    any_value(value < most_frequent_share)
+        FILTER (honest AND metric = 'accuracy') AS below_most_frequent,
+    any_value(value)
+        FILTER (split LIKE 'leaky%' AND metric = 'accuracy') AS leaky_accuracy,
+    EXISTS (
+        FROM champions AS c WHERE c.task = figures.task AND c.model = figures.model
+    ) AS is_champion,
+    any_value(trained_on_synthetic) AS trained_on_synthetic
+FROM (SELECT *, split IN ('test', 'cv') AS honest FROM scores) AS figures
+GROUP BY task, model
+HAVING count(*) FILTER (honest) > 0
+ORDER BY task, is_champion DESC, accuracy DESC, log_loss, model
+"""
+"""One row a model of a task: the figures of its honest split, and the leaky accuracy by its name.
+
+The table ``scores`` also has the figures of validation tracks and of the leaky split, so that a
+query of it that does not name the split mixes them.
+"""
+
+
 def _view_statements(lake: Lake) -> dict[str, str]:
-    return {table.name: _view_statement(lake, table) for table in TABLES.values()}
+    of_tables = {table.name: _view_statement(lake, table) for table in TABLES.values()}
+    return of_tables | {"leaderboard": LEADERBOARD}
 
 
 def _view_statement(lake: Lake, table: Table) -> str:
