@@ -310,7 +310,7 @@ def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
     )
     gap = f"{100 * abs(leaky['value'] - honest['value']):.1f} points"
     if leaky["value"] > honest["high"]:
-        sentence += f"{gap} more, which come from knowing the artist, not the genre."
+        sentence += f"{gap} more, owed to knowing the artist, not the genre."
     elif leaky["value"] < honest["low"]:
         sentence += f"{gap} fewer, so the tracks kept apart are easier than random ones."
     else:
