@@ -25,7 +25,7 @@ def fitted(spec, choice, x, genre, group):
 
 
 def test_rare_genres_get_weights_where_models_are_compared_by_balanced_accuracy():
-    x, genre, group = rows({"Folk": 120, "Jazz": 16}, distance=0.5)
+    x, genre, group = rows({"Folk": 60, "Jazz": 20, "Rock": 20}, distance=0.8)
     balanced = choose(LOGISTIC, x, genre, group, 0, balanced=True)
     assert balanced.settings[WEIGHT] == "balanced"
     plain = choose(LOGISTIC, x, genre, group, 0, balanced=False)
