@@ -135,10 +135,11 @@ def _facts_of(task: Task, members: pa.Table, made_at: datetime) -> dict[str, Any
     table = rows[0]["feature_table"]
     if parts == ["cv"]:
         folds = len({row["fold"] for row in rows})
+        others = "other fold" if folds == 2 else f"other {folds - 1} folds"
         split_rule = (
-            f"Every track is scored once, by a model that was trained on the other {folds - 1} of "
-            f"{folds} folds. Tracks that share an artist, an album or the same bytes are in one "
-            "fold."
+            f"The tracks are in {folds} folds, and every track is scored once, by a model that was "
+            f"trained on the {others}. Tracks that share an artist, an album or the same bytes are "
+            "in one fold."
         )
     else:
         split_rule = (
@@ -280,7 +281,7 @@ def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
                 ],
                 "most_frequent": _most_frequent_of(accuracies[0]),
                 "caption": f"{accuracies[0]['n']:,} tracks, the champion first. Higher is better, "
-                "but for log-loss (nats) and ECE.",
+                "except for log-loss (nats) and ECE.",
             }
         )
     return {"boards": boards}

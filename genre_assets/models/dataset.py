@@ -397,9 +397,10 @@ def _grouped_folds(frame: pd.DataFrame, seed: int, warnings: list[str]) -> np.nd
     folds = min(FOLDS, int(counts.min()))
     if folds < FOLDS:
         rarest = sorted(counts.index[counts == folds])
+        have = "has" if len(rarest) == 1 else "have"
         warnings.append(
-            f"There are {folds} folds instead of {FOLDS}: only {folds} groups of tracks that share "
-            f"no artist, album or bytes exist of {' and of '.join(rarest)}."
+            f"There are {folds} folds instead of {FOLDS}, because {' and '.join(rarest)} {have} "
+            f"only {folds} groups of tracks that share no artist, album or bytes with the others."
         )
     assigned, alone = np.zeros(len(frame), dtype=np.int64), []
     for attempt in range(_ATTEMPTS):
