@@ -84,17 +84,22 @@ def _random_forest(seed: int, inner_folds: np.ndarray) -> Any:
 
 def _boosting(seed: int, inner_folds: np.ndarray) -> Any:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.pipeline import make_pipeline
 
     # Early stopping would hold out tracks of artists that the model is trained on. With few tracks
     # there is no use for 255 bins a column, and 32 are five times as fast.
-    return HistGradientBoostingClassifier(
-        learning_rate=0.05,
-        max_iter=100,
-        max_leaf_nodes=15,
-        max_bins=int(np.clip(len(inner_folds) // 4, 32, 255)),
-        l2_regularization=1.0,
-        early_stopping=False,  # pyright: ignore[reportArgumentType]
-        random_state=seed,
+    # It knows missing values itself, but not a column without any value in a training fold.
+    return make_pipeline(
+        _imputer(),
+        HistGradientBoostingClassifier(
+            learning_rate=0.05,
+            max_iter=100,
+            max_leaf_nodes=15,
+            max_bins=int(np.clip(len(inner_folds) // 4, 32, 255)),
+            l2_regularization=1.0,
+            early_stopping=False,  # pyright: ignore[reportArgumentType]
+            random_state=seed,
+        ),
     )
 
 
@@ -181,8 +186,14 @@ _TRAINED = (
         "Gradient boosting of 100 small trees a genre.",
         _boosting,
         version="2",
-        candidates=_grid(min_samples_leaf=(10, 20), class_weight=(None, "balanced")),
-        while_choosing={"max_iter": 40, "learning_rate": 0.125},
+        candidates=_grid(
+            histgradientboostingclassifier__min_samples_leaf=(10, 20),
+            histgradientboostingclassifier__class_weight=(None, "balanced"),
+        ),
+        while_choosing={
+            "histgradientboostingclassifier__max_iter": 40,
+            "histgradientboostingclassifier__learning_rate": 0.125,
+        },
     ),
 )
 

@@ -58,14 +58,14 @@ def tables(rows: list[dict], tracks: dict[str, dict] | None = None):
     )
 
 
-def echonest_of(members: pa.Table, seed: int = 0, genre_spread: float = 1.0) -> pa.Table:
+def echonest_of(members: pa.Table, seed: int = 0) -> pa.Table:
     """Features in which genre speaks a little and the artist a lot."""
     generator = np.random.default_rng(seed)
     centre: dict[str, np.ndarray] = {}
     rows = []
     names = ECHONEST_FEATURES.schema.names[2:]
     for row in members.to_pylist():
-        for key, spread in ((row["genre"], genre_spread), (row["artist_key"], 2.0)):
+        for key, spread in ((row["genre"], 1.0), (row["artist_key"], 2.0)):
             if key not in centre:
                 centre[key] = generator.normal(0, spread, len(names))
         values = centre[row["genre"]] + centre[row["artist_key"]]

@@ -163,25 +163,6 @@ def test_undefined_features_drop_no_track_and_no_column(tmp_path):
         assert np.isfinite(model.predict_proba([song])).all()
 
 
-@pytest.mark.parametrize("name", [name for name in FAST if name != "vote"])
-def test_features_that_say_nothing_cost_no_more_than_the_frequencies(name):
-    """Genres of very different sizes, and features in which only the artist speaks."""
-    rows = labels_of({"Folk": 60, "Jazz": 16, "Pop": 12, "Rock": 20}, tracks_per_artist=4)
-    members = build_task(a_task(), *tables(rows)).members
-    features = echonest_of(members, seed=1, genre_spread=0.0)
-
-    def loss(name):
-        trained = train(FAST[name], a_task(), members, features)
-        return -np.mean(
-            [
-                np.log(dict(row["probabilities"])[row["genre_true"]])
-                for row in trained.predictions.to_pylist()
-            ]
-        )
-
-    assert loss(name) < 1.03 * loss("majority")
-
-
 def test_a_fold_may_leave_one_track_of_a_genre():
     rows = labels_of({"Folk": 20, "Rock": 20})
     rows += [label(f"folder:j{i}", "Jazz", "big" if i else "small") for i in range(8)]
