@@ -289,8 +289,9 @@ def _add_dev(commands) -> None:
         help="serve the Dagster UI on this machine, until Ctrl-C",
         description="Serve Dagster's UI on 127.0.0.1, with the daemon that keeps assets up to "
         "date. Without a source of your own the demo's site is served too.",
-        epilog="examples:\n  genre-assets dev                   on port 3000\n  genre-assets dev --port 3001\n\n"
-        + _ENDS,
+        epilog="examples:\n"
+        "  genre-assets dev                   on port 3000\n"
+        "  genre-assets dev --port 3001\n\n" + _ENDS,
     )
     dev.add_argument("--port", type=_port, default=3000, help="of the UI (default: 3000)")
     dev.add_argument(

@@ -9,9 +9,18 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table as Grid
 
+from genre_assets.evaluation.champion import below_most_frequent, ranked
 from genre_assets.failed_tracks import failed_tracks, left_out
 from genre_assets.funnel import funnel, sentence, without_audio
-from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, SCORES, SUMMARY_FEATURES, TRACKS
+from genre_assets.lake.schemas import (
+    AUDIO,
+    CHAMPIONS,
+    FETCHES,
+    ID3_TAGS,
+    SCORES,
+    SUMMARY_FEATURES,
+    TRACKS,
+)
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME
 from genre_assets.progress import counted
@@ -146,11 +155,15 @@ def _print_scores(console: Console, lake: Lake, task: str) -> None:
     grid = Grid(
         "model", "accuracy", "95 % interval", "leaky accuracy", "tracks", title=f"Task {task}"
     )
-    ranked = [row for (_, split), row in figures.items() if split == honest]
-    for row in sorted(ranked, key=lambda row: -row["value"]):
-        leaky = figures.get((row["model"], f"leaky_{honest}"))
+    accuracies = {model: row for (model, split), row in figures.items() if split == honest}
+    losses = {
+        r["model"]: r["value"] for r in rows if (r["split"], r["metric"]) == (honest, "log_loss")
+    }
+    best = next(iter(lake.read(CHAMPIONS, [task])["model"].to_pylist()), None)
+    for model in ranked({m: row["value"] for m, row in accuracies.items()}, best, losses):
+        row, leaky = accuracies[model], figures.get((model, f"leaky_{honest}"))
         grid.add_row(
-            row["model"],
+            f"{model} (champion)" if model == best else model,
             f"{row['value']:.3f}",
             f"{row['low']:.3f} to {row['high']:.3f}",
             f"{leaky['value']:.3f}" if leaky else "",
@@ -162,3 +175,21 @@ def _print_scores(console: Console, lake: Lake, task: str) -> None:
         f"Accuracy is on {heard}; the leaky figure, on a random split, is what ignoring artists "
         "would have claimed."
     )
+    if accuracies:
+        _print_baseline(console, list(accuracies.values()))
+
+
+def _print_baseline(console: Console, accuracies: list[dict]) -> None:
+    first = accuracies[0]
+    if first["most_frequent_genre"] is not None:
+        said = (
+            f"Always predicting {first['most_frequent_genre']}, the most frequent genre of these "
+            f"tracks, has an accuracy of {first['most_frequent_share']:.3f}"
+        )
+        below = below_most_frequent(accuracies)
+        console.print(f"{said}; below it: {', '.join(below)}." if below else f"{said}.")
+    if first["trained_on_synthetic"]:
+        console.print(
+            "These models were trained on the demo's synthetic music: what they say about real "
+            "music means nothing."
+        )

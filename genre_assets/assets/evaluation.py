@@ -9,6 +9,7 @@ from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
 from genre_assets.assets.metadata import id3_tags
 from genre_assets.assets.models import (
+    enforce_takedowns,
     every_shard_of,
     features_of,
     task_dataset,
@@ -37,12 +38,12 @@ GROUP = "evaluation"
     group_name=GROUP,
     partitions_def=tasks,
     backfill_policy=one_run_a_task,
-    code_version="1",
+    code_version="2",
     automation_condition=stale_model,
     deps=[task_dataset, *trained_models],
 )
 def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-    """What each model says of tracks that it never learnt from, beside the leaky answers."""
+    """What each model predicts for tracks it was not trained on, beside the leaky predictions."""
     from genre_assets.models.storage import gather_predictions
 
     with lake.open() as opened:
@@ -55,6 +56,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
                 )
             opened.write(PREDICTIONS, honest, name)
             opened.write(LEAKY_PREDICTIONS, leaky, name)
+            enforce_takedowns(context, opened)
             for note in notes:
                 context.log.warning(note)
             context.add_asset_metadata(
@@ -73,7 +75,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     group_name=GROUP,
     partitions_def=tasks,
     backfill_policy=one_run_a_task,
-    code_version="1",
+    code_version="2",
     automation_condition=stale_model,
     deps=[predictions],
 )
@@ -101,7 +103,7 @@ def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     group_name=GROUP,
     partitions_def=tasks,
     backfill_policy=one_run_a_task,
-    code_version="1",
+    code_version="2",
     automation_condition=stale_model,
     deps=[scores],
 )
@@ -130,7 +132,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     group_name=GROUP,
     partitions_def=tasks,
     backfill_policy=one_run_a_task,
-    code_version="1",
+    code_version="2",
     automation_condition=stale_model,
     deps=[scores, champion, every_shard_of(tracks), every_shard_of(id3_tags)],
     kinds={"html"},
@@ -163,6 +165,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 left_out={n["text"]: n["tracks"] for n in notes if n["kind"] == "left_out"},
             )
             write_credits(opened, members, path.parent)
+            enforce_takedowns(context, opened)
             context.add_asset_metadata(
                 account.metadata(
                     members.num_rows, members, report=dg.MetadataValue.path(str(path))

@@ -20,13 +20,16 @@ from genre_assets.automation import (
     tasks,
 )
 from genre_assets.lake.schemas import LABELS, SUMMARY_FEATURES, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS, ModelSpec
 from genre_assets.models.tasks import FEATURE_TABLES, TaskError, load_tasks
+from genre_assets.progress import Log
 from genre_assets.resources import LakeResource
 
 if TYPE_CHECKING:
     from genre_assets.models.dataset import TaskDataset
+    from genre_assets.models.storage import StoredModel
 
 GROUP = "models"
 
@@ -84,6 +87,7 @@ def task_dataset(
                 members = dataset.members
                 opened.write(TASK_MEMBERS, members, name)
                 opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+                enforce_takedowns(context, opened)
             register_partitions(context.instance, opened)
             for note in dataset.notes:
                 context.log.info(note)
@@ -126,39 +130,69 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         kinds={"scikitlearn"},
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
-        from genre_assets.models.storage import save_model, trained_before
-        from genre_assets.models.training import train
-
         with lake.open() as opened:
             for name in context.partition_keys:
                 account = Account()
                 with in_one_sentence():
-                    members = opened.read(TASK_MEMBERS, [name])
-                    features = features_of(opened, members)
-                    trained = trained_before(opened, name, spec.name, members, features)
-                    if trained:
-                        context.log.info(
-                            f"{spec.name} learnt from these members of {name} by this code at "
-                            f"{trained.facts['made_at']}: it stays."
-                        )
-                        folder = trained.path
-                    else:
-                        trained = train(
-                            spec, load_tasks()[name], members, features, log=context.log.info
-                        )
-                        folder = save_model(opened, trained)
-                    write_credits(opened, members, folder)
+                    members, trained = bring_up_to_date(opened, name, spec, context.log.info)
+                enforce_takedowns(context, opened)
                 context.add_asset_metadata(
                     account.metadata(
                         members.num_rows,
                         trained.predictions,
-                        model=dg.MetadataValue.path(str(folder)),
+                        model=dg.MetadataValue.path(str(trained.path)),
                         facts=dg.MetadataValue.json(trained.facts),
                     ),
                     partition_key=name,
                 )
 
     return model
+
+
+def bring_up_to_date(
+    lake: Lake, task: str, spec: ModelSpec, log: Log
+) -> tuple[pa.Table, "StoredModel"]:
+    """Train and store a model of a task, unless it would come out the same.
+
+    One run at a time does so: a second one waits, and then finds the model up to date.
+
+    Returns:
+        The members of the task, and the model as it is stored.
+    """
+    from genre_assets.models.storage import read_stored, save_model, trained_before, training_turn
+    from genre_assets.models.training import train
+
+    with training_turn(lake, task, spec.name, log):
+        members = lake.read(TASK_MEMBERS, [task])
+        features = features_of(lake, members)
+        stored = trained_before(lake, task, spec.name, members, features)
+        if stored:
+            log(
+                f"{spec.name} is up to date: it was trained on these members of {task} by this "
+                f"code at {stored.facts['made_at']}."
+            )
+            write_credits(lake, members, stored.path)
+        else:
+            synthetic = has_synthetic(lake, members)
+            trained = train(
+                spec, load_tasks()[task], members, features, log=log, synthetic=synthetic
+            )
+            stored = read_stored(save_model(lake, trained, members))
+    return members, stored
+
+
+def enforce_takedowns(context: dg.AssetExecutionContext, lake: Lake) -> None:
+    """Remove what a take-down that came while the asset was made has missed."""
+    from genre_assets.takedowns.removal import enforce
+
+    enforce(lake, Store(lake.root), context.log.info)
+
+
+def has_synthetic(lake: Lake, members: pa.Table) -> bool:
+    """Whether members of a task are synthetic music of the demo."""
+    labelled = lake.read(LABELS, columns=["track_id", "synthetic"])
+    ours = set(members["track_id"].to_pylist())
+    return any(row["synthetic"] and row["track_id"] in ours for row in labelled.to_pylist())
 
 
 def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:

@@ -5,12 +5,13 @@ published for the split, and never on test tracks, or the published figure would
 models. With grouped folds there is nothing else to choose on than the folds, and it is chosen by
 balanced accuracy, so that a library's most frequent genre does not decide alone.
 
-Who is champion stays it until another model is better by more than chance: a figure that moved
-with a few new tracks is no reason to put another model into use.
+A champion is replaced only by a model that is better by more than chance: a figure that moved with
+a few new tracks is no reason to put another model into use.
 
 Light: needs pyarrow only, until two models are compared.
 """
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import pyarrow as pa
@@ -67,19 +68,58 @@ def choose_champion(
     champion, why = best, f"It has the best {_named(best)}."
     if standing and standing["model"] not in (best["model"], BASELINE):
         gain, low, high = _advantage(best, standing, predictions, members)
-        said = f"{gain:+.3f} {_named(best)} ({low:+.3f} to {high:+.3f})"
+        interval = f"by {gain:.3f} (95 % interval {low:+.3f} to {high:+.3f})"
         if low > 0:
-            why = f"It has {said} over {standing['model']}, the champion before it."
+            why = (
+                f"It has a higher {_named(best)} than {standing['model']}, the champion before "
+                f"it: {interval}."
+            )
         else:
             champion = standing
-            why = f"It stays: {best['model']} has {said} over it, which may be chance."
-    kept = ("task", "model", "split", "metric", "value", "low", "high", "n")
+            why = (
+                f"It stays champion, although the {_named(best)} of {best['model']} is higher "
+                f"{interval}: the difference may be chance."
+            )
+    kept = ("task", "model", "split", "metric", "value", "low", "high", "n", "trained_on_synthetic")
     row = {key: champion[key] for key in kept} | {
         "model_path": f"models/task={champion['task']}/{champion['model']}",
         "chosen_at": before["chosen_at"] if champion is standing else chosen_at,
         "why": why,
     }
     return CHAMPIONS.of_rows([row])
+
+
+def ranked(
+    accuracies: Mapping[str, float], champion: str | None, losses: Mapping[str, float]
+) -> list[str]:
+    """The models of a task in the order of its tables: the champion, then by falling accuracy.
+
+    Args:
+        accuracies: Accuracy of each model.
+        champion: Name of the champion, if there is one.
+        losses: Log-loss of models, which decides a draw.
+    """
+
+    def place(model: str) -> tuple:
+        loss = losses.get(model, float("inf"))
+        return model != champion, -accuracies[model], loss, model
+
+    return sorted(accuracies, key=place)
+
+
+def below_most_frequent(figures: Iterable[dict]) -> list[str]:
+    """Models that are right less often than whoever always predicts the most frequent genre.
+
+    Args:
+        figures: Rows of ``scores``, accuracies of one split; those that an older version wrote do
+            not know the share of the most frequent genre.
+    """
+    return [
+        figure["model"]
+        for figure in figures
+        if figure["most_frequent_share"] is not None
+        and figure["value"] < figure["most_frequent_share"]
+    ]
 
 
 def _named(figure: dict) -> str:

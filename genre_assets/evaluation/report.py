@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
+from genre_assets.evaluation.champion import BASELINE, below_most_frequent, ranked
 from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.durable import written_whole
 from genre_assets.lake.tables import Lake
@@ -27,6 +28,7 @@ from genre_assets.models.registry import MODELS
 from genre_assets.models.tasks import Task
 
 MISTAKES = 15
+_CONSTANT = "always the same"
 _METRICS = {
     "accuracy": "accuracy",
     "balanced_accuracy": "balanced",
@@ -87,11 +89,12 @@ def write_report(
     page = _TEMPLATE.render(
         _facts_of(task, members, made_at)
         | _verdict_of(scores, champion, predictions, members)
-        | _boards_of(scores)
+        | _boards_of(scores, champion)
         | _leak_of(scores, champion)
         | _champion_of(scores, champion, predictions, tracks, tags)
         | {
             "command": command,
+            "synthetic": any(scores["trained_on_synthetic"].to_pylist()),
             "remarks": list(remarks),
             "left_out": sorted((left_out or {}).items(), key=lambda item: (-item[1], item[0])),
             "models": [
@@ -130,14 +133,16 @@ def _facts_of(task: Task, members: pa.Table, made_at: datetime) -> dict[str, Any
     table = rows[0]["feature_table"]
     if parts == ["cv"]:
         folds = len({row["fold"] for row in rows})
+        others = "other fold" if folds == 2 else f"other {folds - 1} folds"
         split_rule = (
-            f"Every track is scored once, by a model that learnt the other {folds - 1} of {folds} "
-            "folds. Tracks that share an artist, an album or the same bytes are in one fold."
+            f"The tracks are in {folds} folds, and every track is scored once, by a model that was "
+            f"trained on the {others}. Tracks that share an artist, an album or the same bytes are "
+            "in one fold."
         )
     else:
         split_rule = (
-            "The published split: models that learnt its training tracks are compared on its "
-            "validation tracks; having learnt both, they are measured on its test tracks."
+            "The published split: models trained on its training tracks are compared on its "
+            "validation tracks; trained on both, they are measured on its test tracks."
         )
     return {
         "task": task,
@@ -161,52 +166,105 @@ def _verdict_of(
     scores: pa.Table, champion: pa.Table, predictions: pa.Table, members: pa.Table
 ) -> dict[str, Any]:
     if not champion.num_rows:
-        return {"verdict": "No model has been scored yet."}
+        return {"verdict": ["No model has been scored yet."]}
     best = champion.to_pylist()[0]
     figures = _figures(scores)
     split = _measured_split(scores)
-    said = [
+    reached = [
         f"{label} {_in_words(figures[best['model'], split, metric])}"
         for metric, label in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced accuracy"))
         if (best["model"], split, metric) in figures
     ]
-    majority = figures.get(("majority", split, "accuracy"))
-    verdict = (
+    sentences = [
         f"Champion: {best['model']}, chosen by {best['metric'].replace('_', ' ')} on "
-        f"{_named(best['split'])}; {' and '.join(said)} on {_named(split)}"
-    )
-    if majority and best["model"] != "majority":
-        verdict += f"; always saying the most frequent genre gives {majority['value']:.3f}"
-    others = [
-        (figure["value"], model)
-        for (model, part, metric), figure in figures.items()
-        if (part, metric) == (split, "accuracy") and model != best["model"]
+        f"{_named(best['split'])}; {' and '.join(reached)} on {_named(split)}."
     ]
     if best["why"] and best["why"].startswith("It stays"):
-        verdict += f". {best['why'].rstrip('.')}"
-    if others:
-        rival = max(others)[1]
-        gap, low, high = (
-            100 * points
-            for points in paired_difference(predictions, members, split, best["model"], rival)
-        )
-        verdict += (
-            f". Against {rival}, on the same tracks, it is {gap:+.1f} points of accuracy "
-            f"({low:+.1f} to {high:+.1f})"
-        )
-    return {"verdict": verdict + "."}
+        sentences.append(best["why"])
+    ranking = _ranking(figures, split, best["model"])
+    if rivals := [model for model in ranking if model != best["model"]]:
+        compared = paired_difference(predictions, members, split, best["model"], rivals[0])
+        tracks = f"{figures[best['model'], split, 'accuracy']['n']:,} tracks"
+        sentences.append(_compared("It is", f"{rivals[0]} on these {tracks}", *compared))
+    return {"verdict": sentences + _baseline(figures, split, best["model"], predictions, members)}
 
 
-def _boards_of(scores: pa.Table) -> dict[str, Any]:
+def _baseline(
+    figures: dict, split: str, best: str, predictions: pa.Table, members: pa.Table
+) -> list[str]:
+    """How the champion and the model majority compare with always saying the same genre."""
+    own = figures[best, split, "accuracy"]
+    genre, share = own["most_frequent_genre"], own["most_frequent_share"]
+    if genre is None:
+        return []
+    constant = _always(genre, predictions, split, best)
+    compared = paired_difference(
+        pa.concat_tables([predictions, constant]), members, split, best, _CONSTANT
+    )
+    sentences = [
+        f"Always predicting {genre}, the most frequent genre of these {own['n']:,} tracks, is "
+        f"right for {share:.3f} of them: " + _compared(f"{best} is", "that", *compared)
+    ]
+    majority = figures.get((BASELINE, split, "accuracy"))
+    if majority and majority["value"] < share:
+        sentences.append(
+            f"The model {BASELINE} gets only {majority['value']:.3f}, because it knows the most "
+            "frequent genre of its training tracks alone, and a genre that is frequent in a fold "
+            "is rarer in the others: beating it is not enough."
+        )
+    return sentences
+
+
+def _always(genre: str, predictions: pa.Table, split: str, model: str) -> pa.Table:
+    """The predictions of always saying one genre about the tracks of a split."""
+    rows = [
+        row
+        | {
+            "model": _CONSTANT,
+            "genre_pred": genre,
+            "probabilities": [(name, float(name == genre)) for name, _ in row["probabilities"]],
+        }
+        for row in predictions.to_pylist()
+        if (row["model"], row["split"]) == (model, split)
+    ]
+    return pa.Table.from_pylist(rows, schema=predictions.schema)
+
+
+def _compared(subject: str, other: str, gain: float, low: float, high: float) -> str:
+    """A difference in accuracy as a sentence that needs no decoding."""
+    if low <= 0 <= high:
+        return f"{subject} not distinguishable from {other}."
+    word = "better" if gain > 0 else "worse"
+    points = sorted(100 * abs(end) for end in (low, high))
+    return (
+        f"{subject} {word} than {other}, by {100 * abs(gain):.1f} points of accuracy "
+        f"(95 % interval {points[0]:.1f} to {points[1]:.1f})."
+    )
+
+
+def _ranking(figures: dict, split: str, champion: str | None) -> list[str]:
+    of_split = {
+        metric: {
+            model: figure["value"]
+            for (model, part, name), figure in figures.items()
+            if (part, name) == (split, metric)
+        }
+        for metric in ("accuracy", "log_loss")
+    }
+    return ranked(of_split["accuracy"], champion, of_split["log_loss"])
+
+
+def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
     figures = _figures(scores)
+    best = champion["model"][0].as_py() if champion.num_rows else None
     boards = []
     for split in ("test", "cv", "validation"):
-        models = {model for model, part, _ in figures if part == split}
-        if not models:
+        ranking = _ranking(figures, split, best)
+        if not ranking:
             continue
-        metrics = [m for m in _METRICS if any((model, split, m) in figures for model in models)]
-        ranked = sorted(models, key=lambda m: (-figures[m, split, "accuracy"]["value"], m))
-        n = figures[ranked[0], split, "accuracy"]["n"]
+        metrics = [m for m in _METRICS if any((model, split, m) in figures for model in ranking)]
+        accuracies = [figures[model, split, "accuracy"] for model in ranking]
+        below = below_most_frequent(accuracies)
         boards.append(
             {
                 "title": _named(split),
@@ -214,14 +272,22 @@ def _boards_of(scores: pa.Table) -> dict[str, Any]:
                 "rows": [
                     {
                         "model": model,
+                        "below": model in below,
                         "cells": [_cell(figures.get((model, split, m))) for m in metrics],
                     }
-                    for model in ranked
+                    for model in ranking
                 ],
-                "caption": f"{n:,} tracks. Higher is better, but for log-loss (nats) and ECE.",
+                "most_frequent": _most_frequent_of(accuracies[0]),
+                "caption": f"{accuracies[0]['n']:,} tracks, the champion first. Higher is better, "
+                "except for log-loss (nats) and ECE.",
             }
         )
     return {"boards": boards}
+
+
+def _most_frequent_of(accuracy: dict) -> dict[str, str] | None:
+    genre, share = accuracy["most_frequent_genre"], accuracy["most_frequent_share"]
+    return None if genre is None else {"genre": genre, "share": f"{share:.3f}"}
 
 
 def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
@@ -243,9 +309,9 @@ def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
     )
     gap = f"{100 * abs(leaky['value'] - honest['value']):.1f} points"
     if leaky["value"] > honest["high"]:
-        sentence += f"{gap} that are owed to knowing the artist, not the genre."
+        sentence += f"{gap} more, owed to knowing the artist, not the genre."
     elif leaky["value"] < honest["low"]:
-        sentence += f"{gap} less, so the tracks kept apart are easier than random ones."
+        sentence += f"{gap} fewer, so the tracks kept apart are easier than random ones."
     else:
         sentence += f"{gap}, a difference that this many artists cannot tell from chance."
     return {"leak_sentence": sentence, "leak_figure": _leak_figure(pairs)}

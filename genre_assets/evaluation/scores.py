@@ -16,6 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genre_assets.lake.schemas import SCORES
+from genre_assets.models.dataset import most_frequent
 
 RESAMPLES = 1000
 ECE_BINS = 15
@@ -45,12 +46,19 @@ def score(
         made_at: The time to write down.
         seed: Seed of the resamples; the same ones serve all models of a split.
 
+    Beside each figure stands the most frequent genre among the tracks of its split, with its share
+    of them. That is the accuracy of always predicting it. The model ``majority`` may do worse: it
+    predicts the most frequent genre of its training tracks, and with folds by artist a genre that
+    is frequent in a fold is rarer in the others.
+
     Returns:
         Rows of ``scores``; intervals are the 2.5 and 97.5 percentiles over 1,000 resamples.
     """
     rows = []
     for kind, table in (("", predictions), ("leaky_", leaky_predictions)):
         for (split, model), answers in _answers(table, members):
+            genre, share = most_frequent(answers["genre_true"].tolist())
+            synthetic = answers["trained_on_synthetic"].iloc[0]
             for metric, value, low, high, n in _figures_with_intervals(answers, seed):
                 if kind and metric not in LEAKY_METRICS:
                     continue
@@ -65,6 +73,9 @@ def score(
                         "high": high,
                         "n": n,
                         "made_at": made_at,
+                        "most_frequent_genre": genre,
+                        "most_frequent_share": share,
+                        "trained_on_synthetic": synthetic,
                     }
                 )
     return SCORES.of_rows(rows)

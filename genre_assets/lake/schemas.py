@@ -407,6 +407,11 @@ TASK_NOTES = Table(
     "One thing to know about who takes part in a task.",
 )
 
+_SYNTHETIC = (
+    "trained_on_synthetic",
+    pa.bool_(),
+    "whether the model was trained on the demo's synthetic music: it is no judge of real music",
+)
 _PREDICTION = _schema(
     ("task", pa.string(), "name of the task"),
     ("model", pa.string(), "name of the model"),
@@ -415,13 +420,14 @@ _PREDICTION = _schema(
     ("genre_true", pa.string(), "the genre by the label"),
     ("genre_pred", pa.string(), "the genre that the model holds most probable"),
     ("probabilities", PROBABILITIES, "probability of each genre of the task"),
+    _SYNTHETIC,
 )
 PREDICTIONS = Table(
     "predictions",
     _PREDICTION,
     ("task", "model", "track_id"),
     "task",
-    "What a model says of one track that it did not learn from, artists kept apart by the split.",
+    "What a model predicts for one track it was not trained on, artists kept apart by the split.",
 )
 LEAKY_PREDICTIONS = Table(
     "leaky_predictions",
@@ -447,6 +453,13 @@ SCORES = Table(
         ("high", pa.float64(), "upper end of that interval"),
         ("n", pa.int64(), "tracks that the figure is over"),
         ("made_at", TIME, "when the figure was computed"),
+        ("most_frequent_genre", pa.string(), "the most frequent genre of the split's tracks"),
+        (
+            "most_frequent_share",
+            pa.float64(),
+            "its share of them: the accuracy of always predicting it",
+        ),
+        _SYNTHETIC,
     ),
     ("task", "model", "split", "metric"),
     "task",
@@ -467,6 +480,7 @@ CHAMPIONS = Table(
         ("model_path", pa.string(), "folder of the trained model, relative to the lake"),
         ("chosen_at", TIME, "when it was chosen"),
         ("why", pa.string(), "why it was chosen, or stays, in one sentence"),
+        _SYNTHETIC,
     ),
     ("task",),
     "task",

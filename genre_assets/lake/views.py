@@ -6,6 +6,8 @@ connection goes on seeing the lake whole, as it was when the connection was open
 
 :func:`connect` needs no such file: it checks every file that it reads, and gives the query access
 to the tables alone.
+
+Beside the tables, the view ``leaderboard`` sums up the scores.
 """
 
 import re
@@ -16,7 +18,7 @@ from pathlib import Path
 import duckdb
 from filelock import FileLock
 
-from genre_assets.lake.schemas import TABLES, Table
+from genre_assets.lake.schemas import CHAMPIONS, SCORES, TABLES, Table
 from genre_assets.lake.set_aside import LakeError
 from genre_assets.lake.space import room_for
 from genre_assets.lake.tables import Lake
@@ -73,10 +75,48 @@ def connect(lake: Lake, sql: str | None = None) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for setting in _CLOSED:
         connection.execute(f"SET {setting}")
-    for table in _named_in(sql or "") or TABLES.values():
+    tables = _named_in(sql or "") or list(TABLES.values())
+    for table in tables:
         connection.register(table.name, lake.read(table))
+    if SCORES in tables and CHAMPIONS in tables:
+        connection.execute(LEADERBOARD)
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+LEADERBOARD = """
+CREATE VIEW leaderboard AS
+SELECT
+    task,
+    model,
+    max(split) FILTER (honest) AS split,
+    any_value(n) FILTER (honest AND metric = 'accuracy') AS n,
+    any_value(value) FILTER (honest AND metric = 'accuracy') AS accuracy,
+    any_value(low) FILTER (honest AND metric = 'accuracy') AS accuracy_low,
+    any_value(high) FILTER (honest AND metric = 'accuracy') AS accuracy_high,
+    any_value(value) FILTER (honest AND metric = 'balanced_accuracy') AS balanced_accuracy,
+    any_value(value) FILTER (honest AND metric = 'macro_f1') AS macro_f1,
+    any_value(value) FILTER (honest AND metric = 'log_loss') AS log_loss,
+    any_value(most_frequent_genre) FILTER (honest) AS most_frequent_genre,
+    any_value(most_frequent_share) FILTER (honest) AS most_frequent_share,
+    any_value(value < most_frequent_share)
+        FILTER (honest AND metric = 'accuracy') AS below_most_frequent,
+    any_value(value)
+        FILTER (split LIKE 'leaky%' AND metric = 'accuracy') AS leaky_accuracy,
+    EXISTS (
+        FROM champions AS c WHERE c.task = figures.task AND c.model = figures.model
+    ) AS is_champion,
+    any_value(trained_on_synthetic) AS trained_on_synthetic
+FROM (SELECT *, split IN ('test', 'cv') AS honest FROM scores) AS figures
+GROUP BY task, model
+HAVING count(*) FILTER (honest) > 0
+ORDER BY task, is_champion DESC, accuracy DESC, log_loss, model
+"""
+"""One row a model of a task: the figures of its honest split, and the leaky accuracy by its name.
+
+The table ``scores`` also has the figures of validation tracks and of the leaky split, so that a
+query of it that does not name the split mixes them.
+"""
 
 
 def why_refused(error: duckdb.Error) -> str:
@@ -92,11 +132,14 @@ def why_refused(error: duckdb.Error) -> str:
 
 def _named_in(sql: str) -> list[Table]:
     words = set(re.findall(r"\w+", sql.lower()))
+    if "leaderboard" in words:
+        words |= {SCORES.name, CHAMPIONS.name}
     return [table for table in TABLES.values() if table.name in words]
 
 
 def _view_statements(lake: Lake) -> dict[str, str]:
-    return {table.name: _view_statement(lake, table) for table in TABLES.values()}
+    of_tables = {table.name: _view_statement(lake, table) for table in TABLES.values()}
+    return of_tables | {"leaderboard": LEADERBOARD}
 
 
 def _view_statement(lake: Lake, table: Table) -> str:

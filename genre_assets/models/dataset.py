@@ -229,6 +229,13 @@ def artist_groups(
     return connected_components(edges, directed=False)[1][:n]
 
 
+def most_frequent(genres: list[str]) -> tuple[str, float]:
+    """The most frequent of the genres of tracks, the first by name at a draw, and its share."""
+    counts = Counter(genres)
+    genre = min(counts, key=lambda genre: (-counts[genre], genre))
+    return genre, counts[genre] / len(genres)
+
+
 class _Choice:
     """The tracks that can take part when their features come from one table."""
 
@@ -387,14 +394,20 @@ def _artists_on_both_sides(frame: pd.DataFrame) -> list[str]:
 
 
 def _grouped_folds(frame: pd.DataFrame, seed: int, warnings: list[str]) -> np.ndarray:
-    """Number the fold that each track is tested in; a group is never in two."""
+    """Number the fold that each track is tested in; a group is never in two.
+
+    There are no more folds than the rarest genre has groups: with more, that genre would be missing
+    from whole folds, and models of such a fold would be trained mostly on what is not tested.
+    """
     genres, groups = frame["genre"].to_numpy(), frame["group"].to_numpy()
     counts = frame.groupby("genre")["group"].nunique()
-    folds = min(FOLDS, len(set(groups)))
-    for genre, count in counts[counts < folds].items():
+    folds = min(FOLDS, int(counts.min()))
+    if folds < FOLDS:
+        rarest = sorted(counts.index[counts == folds])
+        have = "has" if len(rarest) == 1 else "have"
         warnings.append(
-            f"{genre} has {count} groups of artists that share nothing: "
-            f"it is tested in {count} of {folds} folds."
+            f"There are {folds} folds instead of {FOLDS}, because {' and '.join(rarest)} {have} "
+            f"only {folds} groups of tracks that share no artist, album or bytes with the others."
         )
     assigned, alone = np.zeros(len(frame), dtype=np.int64), []
     for attempt in range(_ATTEMPTS):
@@ -404,7 +417,9 @@ def _grouped_folds(frame: pd.DataFrame, seed: int, warnings: list[str]) -> np.nd
         if not alone:
             return assigned
     for genre in alone:
-        warnings.append(f"{genre} stands in one fold only: no fold can learn and test it.")
+        warnings.append(
+            f"All tracks of {genre} are in one fold: no model is both trained and tested on it."
+        )
     return assigned
 
 
@@ -442,6 +457,24 @@ def inner_folds(genres: np.ndarray, groups: np.ndarray, folds: int, seed: int) -
     return _stratified_group_folds(
         frame["genre"].to_numpy(), split_up.to_numpy(dtype=str), folds, seed
     )
+
+
+def part_of(genres: np.ndarray, groups: np.ndarray, most: int, seed: int) -> np.ndarray:
+    """Rows of whole groups, about as many of each genre as in all, where all are too many.
+
+    Args:
+        genres: Genre of each row.
+        groups: Group of each row.
+        most: How many rows are wanted, about; fewer than that are all taken.
+        seed: Seed of the choice.
+
+    Returns:
+        Numbers of the rows, ascending.
+    """
+    parts = -(-len(genres) // most)
+    if parts == 1:
+        return np.arange(len(genres))
+    return np.flatnonzero(_stratified_group_folds(genres, groups, parts, seed) == 0)
 
 
 def _without_warnings():

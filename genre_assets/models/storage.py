@@ -1,10 +1,12 @@
 """Trained models on disk: ``<lake>/models/task=<task>/<name>/``.
 
-A folder holds the model (``model.skops``), its predictions and leaky predictions (Parquet) and
-``training.json``. It is written under another name and renamed into place; a reader that meets
-the moment between two models notices and reads again. Models are stored with skops and loaded
-only when every type in the file is on :data:`TRUSTED_TYPES`: no pickle, so a model file from
-elsewhere cannot run code.
+A folder holds the model (``model.skops``), its predictions and leaky predictions (Parquet),
+``training.json``, a card for people (``README.md``) and the credits of its training tracks. It is
+written under another name and renamed into place; a reader that meets the moment between two
+models notices and reads again. One process at a time stores a model of a name, and none is stored
+that was trained on a track that has been taken down meanwhile. Models are stored with skops and
+loaded only when every type in the file is on :data:`TRUSTED_TYPES`: no pickle, so a model file
+from elsewhere cannot run code.
 
 Import late: this module needs skops and scikit-learn.
 """
@@ -12,22 +14,33 @@ Import late: this module needs skops and scikit-learn.
 import json
 import shutil
 import uuid
+import warnings
 import zipfile
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genre_assets.documents import parse_json
 from genre_assets.due import Need
 from genre_assets.errors import UserError
 from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
-from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, Table
+from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, TAKEDOWNS, TRACKS, Table
 from genre_assets.lake.tables import Lake
+from genre_assets.models.card import CARD, SYNTHETIC, SyntheticMusicWarning, card
 from genre_assets.models.dataset import fingerprint
 from genre_assets.models.registry import MODELS
+from genre_assets.models.tasks import TaskError
 from genre_assets.models.training import ASKED_SPLITS, LEAKY_ASKED_SPLITS, TrainedModel
+from genre_assets.progress import Log
+from genre_assets.sources import attribution
+from genre_assets.takedowns.record import taken_down
+
+# pyarrow.compute makes its functions when it is imported, which pyright cannot see.
+# pyright: reportAttributeAccessIssue=false
 
 TRUSTED_TYPES = frozenset(
     {
@@ -73,37 +86,91 @@ def model_folder(lake: Lake, task: str, name: str) -> Path:
     return lake.root / "models" / f"task={task}" / name
 
 
-def save_model(lake: Lake, trained: TrainedModel) -> Path:
+def training_turn(lake: Lake, task: str, name: str, log: Log) -> AbstractContextManager[None]:
+    """The turn at training a model: a second run waits, and then finds the model trained."""
+    return lake.turn(f"training.{task}.{name}", f"is training {name} for {task}", log)
+
+
+def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = None) -> Path:
     """Store a trained model in place of the one before.
+
+    Args:
+        lake: The lake.
+        trained: The model.
+        members: Rows of ``task_members`` that it was trained on: they are credited beside it, and
+            the model is refused when one of them has been taken down. None checks and credits
+            nothing.
 
     Returns:
         The model's folder.
-    """
-    import skops.io
 
-    name = trained.facts["model"]
-    folder = model_folder(lake, trained.facts["task"], name)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.parent.glob(f".{name}.*"):
-        shutil.rmtree(leftover, ignore_errors=True)
+    Raises:
+        TaskError: If a track was taken down while the model was trained.
+    """
+    name, task = trained.facts["model"], trained.facts["task"]
+    folder = model_folder(lake, task, name)
     identity = uuid.uuid4().hex
     new, old = (folder.with_name(f".{name}.{identity}.{age}") for age in ("new", "old"))
-    new.mkdir()
-    try:
-        skops.io.dump(
-            trained.estimator, new / _MODEL, compression=zipfile.ZIP_DEFLATED, compresslevel=1
-        )
-        write_parquet(trained.predictions, new / _file_of(PREDICTIONS))
-        write_parquet(trained.leaky_predictions, new / _file_of(LEAKY_PREDICTIONS))
-        facts = trained.facts | {"id": identity}
-        (new / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-    finally:
-        for leftover in (new, old):
+    with lake.turn(f"saving.{task}.{name}", f"is storing {name} of {task}"):
+        # Whoever else stores this model waits, so that these are of runs that were killed.
+        for leftover in folder.parent.glob(f".{name}.*"):
             shutil.rmtree(leftover, ignore_errors=True)
+        new.mkdir(parents=True)
+        try:
+            _write(lake, trained, members, new, identity)
+            # A take-down is recorded under this lock before it removes anything: either it is seen
+            # here, or it finds the model, with its credits, in place.
+            with lake.lock(TAKEDOWNS):
+                _refuse_taken_down(lake, members, trained)
+                if folder.exists():
+                    folder.rename(old)
+                new.rename(folder)
+        except FileNotFoundError as error:
+            if new.exists() or not lake.partitions(TAKEDOWNS):
+                raise
+            raise TaskError(
+                f"Task {task} was removed by a take-down while {name} was being stored: "
+                "materialise its task_dataset, then its models again."
+            ) from error
+        finally:
+            for leftover in (new, old):
+                shutil.rmtree(leftover, ignore_errors=True)
     return folder
+
+
+def _write(
+    lake: Lake, trained: TrainedModel, members: pa.Table | None, folder: Path, identity: str
+) -> None:
+    import skops.io
+
+    skops.io.dump(
+        trained.estimator, folder / _MODEL, compression=zipfile.ZIP_DEFLATED, compresslevel=1
+    )
+    for table, rows in zip(
+        _PREDICTION_TABLES, (trained.predictions, trained.leaky_predictions), strict=True
+    ):
+        write_parquet(rows, folder / _file_of(table))
+    facts = trained.facts | {"id": identity}
+    (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    (folder / CARD).write_text(card(facts), encoding="utf-8")
+    if members is not None:
+        credited = lake.read(TRACKS, columns=list(attribution.COLUMNS))
+        attribution.write_attribution(
+            credited, members["track_id"].to_pylist(), folder / attribution.FILE_NAME
+        )
+
+
+def _refuse_taken_down(lake: Lake, members: pa.Table | None, trained: TrainedModel) -> None:
+    if members is None or not lake.partitions(TAKEDOWNS):
+        return
+    listed = lake.read(TRACKS, columns=["track_id", "artist"])
+    own = listed.filter(pc.is_in(listed["track_id"], value_set=members["track_id"]))
+    if gone := sorted(taken_down(lake).reasons(own)):
+        raise TaskError(
+            f"{trained.facts['model']} of {trained.facts['task']} is not stored: {gone[0]} was "
+            "taken down while the model was trained on it. Materialise the task's task_dataset, "
+            "then its models again."
+        )
 
 
 def load_model(folder: Path) -> tuple[Any, dict[str, Any]]:
@@ -113,15 +180,23 @@ def load_model(folder: Path) -> tuple[Any, dict[str, Any]]:
         folder: A model's folder.
 
     Returns:
-        The estimator and the facts of its training.
+        The estimator and the facts of its training. A :class:`SyntheticMusicWarning` is given
+        when it was trained on synthetic music.
 
     Raises:
         ModelError: If the folder holds no model, or one of types that are not trusted.
     """
+    facts, estimator = read_facts(folder), _load_estimator(folder / _MODEL)
+    while (now := read_facts(folder)) != facts:
+        facts, estimator = now, _load_estimator(folder / _MODEL)
+    if facts.get("trained_on_synthetic"):
+        warnings.warn(f"{folder}: {SYNTHETIC}", SyntheticMusicWarning, stacklevel=2)
+    return estimator, facts
+
+
+def _load_estimator(path: Path) -> Any:
     import skops.io
 
-    facts = read_facts(folder)
-    path = folder / _MODEL
     try:
         unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES)
         if unknown:
@@ -129,7 +204,7 @@ def load_model(folder: Path) -> tuple[Any, dict[str, Any]]:
                 f"{path} is not loaded: it holds types that no model of this package has "
                 f"({', '.join(unknown)}); train the model again."
             )
-        return skops.io.load(path, trusted=sorted(TRUSTED_TYPES)), facts
+        return skops.io.load(path, trusted=sorted(TRUSTED_TYPES))
     except ModelError:
         raise
     except Exception as error:

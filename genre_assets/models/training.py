@@ -1,11 +1,15 @@
-"""Training one model for one task: predictions of tracks it never learnt from, and the model.
+"""Training one model for one task: predictions of tracks it was not trained on, and the model.
 
-With an official split a model that learnt the training tracks is asked about validation tracks, on
-which models are compared; then one that learnt training and validation tracks is asked about test
+With an official split a model trained on the training tracks predicts the validation tracks, on
+which models are compared; then one trained on training and validation tracks predicts the test
 tracks, and is the one that is kept: the published figure is a figure of the stored file. (The
-FMA's own baselines learn training tracks only; the validation tracks are a tenth more.) With
-grouped folds every track is asked of the model that learnt the other folds, and the one that is
-kept learns all.
+FMA's own baselines use training tracks only; the validation tracks are a tenth more.) With
+grouped folds every track is predicted by a model trained on the other folds, and the one that is
+kept is trained on all.
+
+Strength and class weights (see :mod:`genre_assets.models.tuning`) are chosen for each of these
+models by its own training tracks. Only the models of the leaky split share the choice of the one
+that is kept: their figure is not honest anyway.
 
 Import late: this module needs pandas and scikit-learn.
 """
@@ -22,10 +26,11 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
-from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS
-from genre_assets.models.dataset import fingerprint, inner_folds
+from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, SUMMARY_FEATURES
+from genre_assets.models.dataset import fingerprint, inner_folds, most_frequent
 from genre_assets.models.registry import INNER_FOLDS, ModelSpec
 from genre_assets.models.tasks import Task, TaskError
+from genre_assets.models.tuning import Choice, at_least, build, choose
 from genre_assets.progress import Log, Progress, counted, silent
 
 ASKED_SPLITS = ("validation", "test", "cv")
@@ -61,6 +66,7 @@ def train(
     features: pa.Table,
     seed: int = 0,
     log: Log = silent,
+    synthetic: bool | None = None,
 ) -> TrainedModel:
     """Train a model for a task.
 
@@ -71,6 +77,7 @@ def train(
         features: Rows of the members' feature table; rows of other tracks are ignored.
         seed: Seed of whatever the model draws at random.
         log: Takes lines about the progress.
+        synthetic: Whether members are synthetic music of the demo; None when that is not known.
 
     Returns:
         The model, its honest and its leaky predictions.
@@ -82,24 +89,28 @@ def train(
     started = time.monotonic()
     if not members.num_rows:
         raise TaskError(f"Task {task.name} has no members: build its task_members first.")
-    rows = _Rows(task, members.sort_by("track_id"), features)
-    final = None
-    told: dict[str, pa.Table] = {}
+    rows = _Rows(task, members.sort_by("track_id"), features, synthetic)
     parts = {kind: list(rows.parts(kind)) for kind in ("", "leaky_")}
     fits = sum(map(len, parts.values())) + (not rows.official)
     log(f"{counted(members.num_rows, 'track')}, {len(rows.columns)} features")
     progress = Progress("models fitted", fits, log)
+    kept = rows.split != "test"
+    chosen = rows.choose(spec, kept, seed)
+    final = None
+    told: dict[str, pa.Table] = {}
     for kind, schema in (("", PREDICTIONS), ("leaky_", LEAKY_PREDICTIONS)):
         answers = []
         for learnt, asked, what in parts[kind]:
-            model = rows.fit(spec, learnt, seed)
+            own = kind == "" and not np.array_equal(learnt, kept)
+            choice = rows.choose(spec, learnt, seed) if own else chosen
+            model = rows.fit(spec, choice, learnt, seed)
             answers += rows.ask(model, spec.name, asked, kind)
             progress.count()
             if what == "test":
                 final = model
         told[kind] = schema.of_rows(answers).sort_by("track_id")
     if final is None:
-        final = rows.fit(spec, np.ones(members.num_rows, dtype=bool), seed)
+        final = rows.fit(spec, chosen, kept, seed)
         progress.count()
     facts = {
         "model": spec.name,
@@ -111,10 +122,14 @@ def train(
         "feature_source": rows.feature_source,
         "columns": rows.columns,
         "genres": rows.genres,
+        "chosen": chosen.as_facts(),
+        "figures": _figures(told[""], "test" if rows.official else "cv"),
+        "trained_on_synthetic": synthetic,
         "data": fingerprint(members, features),
         "n_members": members.num_rows,
         "learnt_from": "training and validation" if rows.official else "all",
-        "n_learnt": int((rows.split != "test").sum()),
+        "n_learnt": int(kept.sum()),
+        "n_artists": len(set(members["artist_key"].to_pylist())),
         "seconds": round(time.monotonic() - started, 3),
         "made_at": datetime.now(UTC).isoformat(),
         "libraries": {name: version(name) for name in _LIBRARIES},
@@ -125,8 +140,9 @@ def train(
 class _Rows:
     """The members as arrays, in the order of their track ids."""
 
-    def __init__(self, task: Task, members: pa.Table, features: pa.Table):
+    def __init__(self, task: Task, members: pa.Table, features: pa.Table, synthetic: bool | None):
         self.task = task
+        self.synthetic = synthetic
         self.track_ids = members["track_id"].to_pylist()
         self.genre = np.array(members["genre"].to_pylist())
         self.group = np.array(members["group"].to_pylist())
@@ -138,8 +154,11 @@ class _Rows:
         columns = task.feature_columns(self.feature_table)
         x, self.feature_source = self._features(features, columns)
         # A column that no member has a value of says nothing; the author's features.csv may come
-        # with some of its series only.
+        # with some of its series only. Of our own features all columns are kept, so that whatever
+        # extract() gives can be predicted.
         known = np.asarray(np.isfinite(x).any(axis=0))
+        if known.any() and self.feature_table == SUMMARY_FEATURES.name:
+            known[:] = True
         self.columns = [
             name for name, is_known in zip(columns, known.tolist(), strict=True) if is_known
         ]
@@ -185,15 +204,23 @@ class _Rows:
         for number in sorted(set(folds.tolist())):
             yield folds != number, folds == number, f"{kind}fold {number}"
 
-    def fit(self, spec: ModelSpec, learnt: np.ndarray, seed: int) -> Any:
-        chosen = _at_least(INNER_FOLDS, np.flatnonzero(learnt), self.genre)
-        genre = self.genre[chosen]
-        folds = inner_folds(genre, self.group[chosen], INNER_FOLDS, seed)
-        model = spec.build(seed, folds)
-        with warnings.catch_warnings(), _one_thread():
-            # Ours are said in the task's own words; a fit that stops early shows in its scores.
-            warnings.simplefilter("ignore", UserWarning)
-            return model.fit(self.x[chosen], genre)
+    def choose(self, spec: ModelSpec, learnt: np.ndarray, seed: int) -> Choice:
+        with _silenced(), _one_thread():
+            return choose(
+                spec,
+                self.x[learnt],
+                self.genre[learnt],
+                self.group[learnt],
+                seed,
+                balanced=not self.official,
+            )
+
+    def fit(self, spec: ModelSpec, choice: Choice, learnt: np.ndarray, seed: int) -> Any:
+        rows = at_least(INNER_FOLDS, np.flatnonzero(learnt), self.genre)
+        genre = self.genre[rows]
+        folds = inner_folds(genre, self.group[rows], INNER_FOLDS, seed)
+        with _silenced(), _one_thread():
+            return build(spec, choice, seed, folds).fit(self.x[rows], genre)
 
     def ask(self, model: Any, name: str, asked: np.ndarray, kind: str) -> list[dict]:
         probabilities = np.zeros((int(asked.sum()), len(self.genres)))
@@ -212,9 +239,23 @@ class _Rows:
                 "genre_true": str(self.genre[row]),
                 "genre_pred": self.genres[best[i]],
                 "probabilities": list(zip(self.genres, probabilities[i].tolist(), strict=True)),
+                "trained_on_synthetic": self.synthetic,
             }
             for i, row in enumerate(np.flatnonzero(asked))
         ]
+
+
+def _figures(predictions: pa.Table, split: str) -> dict[str, Any]:
+    """What the card says of a model's worth; the scores say more."""
+    rows = [row for row in predictions.to_pylist() if row["split"] == split]
+    genre, share = most_frequent([row["genre_true"] for row in rows])
+    return {
+        "split": split,
+        "n": len(rows),
+        "accuracy": sum(row["genre_true"] == row["genre_pred"] for row in rows) / len(rows),
+        "most_frequent_genre": genre,
+        "most_frequent_share": share,
+    }
 
 
 def _one_thread() -> threadpool_limits:
@@ -223,15 +264,7 @@ def _one_thread() -> threadpool_limits:
     return threadpool_limits(limits=1)
 
 
-def _at_least(count: int, rows: np.ndarray, genre: np.ndarray) -> np.ndarray:
-    """The rows, those of a genre with fewer than ``count`` repeated until it has that many.
-
-    A fold of a small lake may leave one track of a genre to learn from, and a model that
-    calibrates itself on inner folds has to meet every genre in each.
-    """
-    parts = [rows]
-    for name in np.unique(genre[rows]):
-        own = rows[genre[rows] == name]
-        if len(own) < count:
-            parts.append(np.resize(own, count - len(own)))
-    return np.concatenate(parts)
+def _silenced() -> warnings.catch_warnings:
+    # What is worth a warning is said in the task's own words; a fit that stops early shows in its
+    # scores.
+    return warnings.catch_warnings(action="ignore", category=UserWarning)

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genre_assets.evaluation.champion import choose_champion
+from genre_assets.evaluation.champion import below_most_frequent, choose_champion, ranked
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
@@ -124,3 +124,18 @@ def test_the_baseline_and_a_model_that_is_gone_give_way_to_the_best():
 def test_without_a_figure_to_choose_by_there_is_no_champion():
     assert champion(scores(("svm", "test", "accuracy", 0.9))).num_rows == 0
     assert champion(SCORES.empty()).num_rows == 0
+
+
+def test_a_table_begins_with_the_champion_and_then_falls():
+    accuracies = {"svm": 0.5, "forest": 0.6, "vote": 0.6, "majority": 0.1}
+    losses = {"svm": 1.0, "forest": 1.2, "vote": 1.1}
+    assert ranked(accuracies, "svm", losses) == ["svm", "vote", "forest", "majority"]
+    assert ranked(accuracies, None, {}) == ["forest", "vote", "svm", "majority"]
+
+
+def test_models_below_the_most_frequent_genre_are_named():
+    figures = [
+        {"model": model, "value": value, "most_frequent_share": share}
+        for model, value, share in (("a", 0.3, 0.324), ("b", 0.324, 0.324), ("old", 0.1, None))
+    ]
+    assert below_most_frequent(figures) == ["a"]

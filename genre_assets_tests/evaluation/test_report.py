@@ -3,7 +3,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genre_assets.evaluation.report import _mistakes, report_path, write_report
+from genre_assets.evaluation.report import _compared, _mistakes, report_path, write_report
+from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.schemas import CHAMPIONS, ID3_TAGS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 
@@ -81,8 +82,10 @@ def report(tmp_path, trained, scored, now):
     return write
 
 
-def test_the_report_tells_what_a_reader_needs(report, scored):
+def test_the_report_tells_what_a_reader_needs(report, trained, scored):
     text, page = report()
+    _, members, predictions, _ = trained
+    against_majority = paired_difference(predictions, members, "cv", "svm", "majority")
     said = re.sub(r"\s+", " ", page.text)
     scores, _ = scored
     figure = next(
@@ -102,12 +105,76 @@ def test_the_report_tells_what_a_reader_needs(report, scored):
         "With artists kept apart, svm is right for",
         "owed to knowing the artist",
         "Most confident mistakes",
-        "always saying the most frequent genre gives",
+        "Always predicting Rock, the most frequent genre of these 140 tracks, is right for 0.429",
+        _compared("It is", "majority on these 140 tracks", *against_majority),
         "genre-assets run --task test_task && echo done",
         "2024-05-06 07:08 UTC",
     ):
         assert expected in said, expected
     assert text.count("<svg") == 2
+
+
+def test_a_model_below_the_most_frequent_genre_is_said_to_be_below_it(report, trained, now):
+    """Folds by artist push majority below the share of the genre that it always says."""
+    from genre_assets.evaluation.scores import score
+
+    _, members, predictions, leaky = trained
+    rows = predictions.to_pylist()
+    for row in rows:
+        if row["model"] == "majority":
+            said = "Folk" if row["genre_true"] == "Rock" else "Rock"
+            row |= {"genre_pred": said, "probabilities": [(g, float(g == said)) for g in GENRES]}
+    predictions = PREDICTIONS.of_rows(rows)
+    scores = score(predictions, leaky, members, now)
+    _, page = report(predictions=predictions, scores=scores)
+    said = re.sub(r"\s+", " ", page.text)
+    assert "The model majority gets only 0.000" in said
+    assert said.count("below always Rock") == 1
+    assert re.search("svm is (better than|worse than|not distinguishable from) that", said)
+
+
+GENRES = ("Folk", "Jazz", "Pop", "Rock")
+
+
+@pytest.mark.parametrize(
+    ("difference", "sentence"),
+    [
+        ((0.023, -0.031, 0.087), "It is not distinguishable from svm."),
+        ((-0.01, -0.02, 0.0), "It is not distinguishable from svm."),
+        (
+            (0.05, 0.01, 0.09),
+            "It is better than svm, by 5.0 points of accuracy (95 % interval 1.0 to 9.0).",
+        ),
+        (
+            (-0.05, -0.09, -0.01),
+            "It is worse than svm, by 5.0 points of accuracy (95 % interval 1.0 to 9.0).",
+        ),
+    ],
+)
+def test_a_difference_is_said_in_words(difference, sentence):
+    assert _compared("It is", "svm", *difference) == sentence
+
+
+def test_the_rival_is_the_second_of_the_table(report, scored):
+    _, page = report()
+    rows = re.findall(r'<th scope="row">(\w+)', report()[0])
+    assert rows[:2] == ["svm", "majority"]
+    assert re.search("(than|from) majority on these 140 tracks", page.text)
+
+
+def test_a_report_of_synthetic_music_begins_with_saying_so(report, scored):
+    scores, _ = scored
+    assert "Synthetic music." not in report()[1].text
+    rows = [row | {"trained_on_synthetic": True} for row in scores.to_pylist()]
+    assert "Synthetic music." in report(scores=SCORES.of_rows(rows))[1].text
+
+
+def test_scores_of_an_older_version_make_a_report(report, scored):
+    scores, _ = scored
+    new = dict.fromkeys(("most_frequent_genre", "most_frequent_share", "trained_on_synthetic"))
+    _, page = report(scores=SCORES.of_rows([row | new for row in scores.to_pylist()]))
+    assert "Champion: svm" in page.text
+    assert "Always predicting" not in page.text
 
 
 def test_it_needs_nothing_to_be_shown_and_runs_nothing(report):

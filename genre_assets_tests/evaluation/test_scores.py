@@ -175,6 +175,26 @@ def test_a_paired_difference_is_tighter_than_the_figures_themselves(now):
         paired_difference(told, members_of(rows), "cv", "b", "missing")
 
 
+def test_the_share_of_the_most_frequent_genre_stands_beside_every_figure(now):
+    """Always the same is right for half of these, and majority, fold by fold, for none."""
+    rows = [(f"artist {i}", "Folk" if i < 5 else "Rock", {}) for i in range(10)]
+    other = {"Folk": {"Folk": 0.0, "Rock": 1.0}, "Rock": {"Folk": 1.0, "Rock": 0.0}}
+    found = figures([(artist, true, other[true]) for artist, true, _ in rows], now, "majority")
+    assert found["accuracy"]["value"] == 0
+    for row in found.values():
+        assert (row["most_frequent_genre"], row["most_frequent_share"]) == ("Folk", 0.5)
+
+
+def test_a_score_says_that_its_model_was_trained_on_synthetic_music(now):
+    rows = random_rows(20)
+    told = [row | {"trained_on_synthetic": True} for row in answers(rows)]
+    args = (LEAKY_PREDICTIONS.empty(), members_of(rows), now)
+    scores = score(PREDICTIONS.of_rows(told), *args)
+    assert set(scores["trained_on_synthetic"].to_pylist()) == {True}
+    scores = score(PREDICTIONS.of_rows(answers(rows)), *args)
+    assert set(scores["trained_on_synthetic"].to_pylist()) == {None}
+
+
 def test_nothing_predicted_is_nothing_scored(now):
     members = members_of(random_rows(3))
     assert score(PREDICTIONS.empty(), LEAKY_PREDICTIONS.empty(), members, now).num_rows == 0

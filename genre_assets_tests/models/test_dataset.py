@@ -15,6 +15,7 @@ from genre_assets.models.dataset import (
     fingerprint,
     inner_folds,
     members_stand,
+    part_of,
 )
 from genre_assets.models.tasks import TaskError, load_tasks
 from genre_assets_tests.models.corpus import a_task, echonest_of, label, labels_of, tables
@@ -160,12 +161,23 @@ def test_a_genre_by_one_artist_cannot_be_learnt_and_tested():
     assert "all its 8 tracks share artists, albums or bytes" in dataset.warnings[0]
 
 
-def test_two_artists_of_a_genre_are_tested_in_two_folds():
-    rows = labels_of({"Folk": 40, "Rock": 40}) + labels_of({"Jazz": 8}, tracks_per_artist=4)
-    dataset = build_task(a_task(), *tables(rows))
-    jazz = frame_of(dataset).query("genre == 'Jazz'")
-    assert jazz["fold"].nunique() == 2
-    assert any("Jazz has 2 groups" in warning for warning in dataset.warnings)
+@pytest.mark.parametrize(
+    ("tracks_per_artist", "genres", "folds"),
+    [
+        (4, {"Folk": 8, "Rock": 8}, 2),
+        (4, {"Folk": 40, "Rock": 40, "Jazz": 8}, 2),
+        (4, {"Folk": 40, "Rock": 12}, 3),
+        (4, {"Folk": 40, "Rock": 20}, 5),
+        (2, {"Folk": 40, "Rock": 40}, 5),
+    ],
+)
+def test_there_are_no_more_folds_than_the_rarest_genre_has_groups(tracks_per_artist, genres, folds):
+    dataset = build_task(a_task(), *tables(labels_of(genres, tracks_per_artist)))
+    frame = frame_of(dataset)
+    assert set(frame.groupby("genre")["fold"].nunique()) == {folds}
+    assert set(frame["fold"]) == set(range(folds))
+    said = [text for text in dataset.warnings if text.startswith(f"There are {folds} folds")]
+    assert len(said) == (folds < 5)
 
 
 def test_duplicates_and_albums_are_one_group_and_compilations_are_not():
@@ -263,7 +275,9 @@ def test_any_lake_is_split_cleanly_whatever_the_order_of_its_rows(artists, seed,
         return
     frame = frame_of(dataset)
     assert frame.groupby("group")["fold"].nunique().max() == 1
-    assert frame.groupby("genre")["fold"].nunique().min() >= 2
+    folds = frame["fold"].nunique()
+    assert 2 <= folds <= min(5, frame.groupby("genre")["group"].nunique().min())
+    assert set(frame.groupby("genre")["fold"].nunique()) == {folds}
     assert dataset.members.num_rows + sum(dataset.left_out.values()) == len(rows)
     order.shuffle(rows)
     again = build_task(a_task(), LABELS.of_rows(rows), tables(rows)[1], keys, seed)
@@ -286,6 +300,15 @@ def test_the_fingerprint_is_the_same_when_columns_come_a_few_at_a_time():
     for start in range(0, features.num_columns, 3):
         mark.add(features.select(features.column_names[start : start + 3]))
     assert mark.hexdigest() == fingerprint(members, features)
+
+
+def test_a_part_is_of_whole_groups_and_of_every_genre():
+    genres = np.array(["Folk"] * 300 + ["Jazz"] * 100)
+    groups = np.array([f"{i // 5}" for i in range(400)])
+    rows = part_of(genres, groups, 100, seed=0)
+    assert 80 <= len(rows) <= 120 and set(genres[rows]) == {"Folk", "Jazz"}
+    assert not set(groups[rows]) & set(np.delete(groups, rows))
+    assert part_of(genres, groups, 400, seed=0).tolist() == list(range(400))
 
 
 def test_inner_folds_keep_artists_apart_where_a_genre_has_enough_of_them():

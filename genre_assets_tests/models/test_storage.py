@@ -1,14 +1,19 @@
 import dataclasses
 import json
+import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from threading import Event
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import skops.io
 
-from genre_assets.lake.schemas import ECHONEST_FEATURES
+from genre_assets.lake.schemas import ECHONEST_FEATURES, TAKEDOWNS, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.models.card import SyntheticMusicWarning
 from genre_assets.models.dataset import build_task
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import (
@@ -18,7 +23,9 @@ from genre_assets.models.storage import (
     model_folder,
     read_stored,
     save_model,
+    trained_before,
 )
+from genre_assets.models.tasks import TaskError
 from genre_assets.models.training import train
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, labels_of, tables
 
@@ -64,6 +71,117 @@ def test_a_new_model_replaces_the_old_and_leaves_nothing_behind(tmp_path, traine
     second = read_stored(save_model(lake, trained["majority"]))
     assert first.facts["id"] != second.facts["id"]
     assert [path.name for path in first.path.parent.iterdir()] == ["majority"]
+
+
+def test_two_runs_that_store_a_model_at_a_time_leave_one_whole(tmp_path, trained, monkeypatch):
+    """The second waits: it finds no unfinished folder of the first to delete, nor half a swap."""
+    lake = Lake(tmp_path)
+    writing, go_on = Event(), Event()
+    dump = skops.io.dump
+
+    def slow_dump(*args, **options):
+        dump(*args, **options)
+        writing.set()
+        assert go_on.wait(60)
+
+    with ThreadPoolExecutor(2) as pool:
+        monkeypatch.setattr(skops.io, "dump", slow_dump)
+        first = pool.submit(save_model, lake, trained["majority"])
+        assert writing.wait(60)
+        monkeypatch.setattr(skops.io, "dump", dump)
+        second = pool.submit(save_model, lake, trained["majority"])
+        assert not second.done()
+        assert [p.name for p in (tmp_path / "models" / "task=test_task").glob(".majority.*.new")]
+        go_on.set()
+        assert first.result(60) == second.result(60)
+    assert [path.name for path in first.result().parent.iterdir()] == ["majority"]
+    assert load_model(first.result())
+
+
+def taken_down(lake, **subject):
+    row = {"reason": "asked for", "taken_down_at": datetime(2026, 5, 6, tzinfo=UTC)}
+    lake.write(TAKEDOWNS, TAKEDOWNS.of_rows([row | {"track_ids": [], "contents": []} | subject]))
+
+
+@pytest.mark.parametrize("kind", ["track", "artist"])
+def test_a_model_is_not_stored_once_a_track_of_it_is_taken_down(tmp_path, trained, members, kind):
+    lake = Lake(tmp_path)
+    tracks = [
+        {"track_id": track_id, "artist": f"The Maker of {track_id}", "shard": "folder_00"}
+        for track_id in members["track_id"].to_pylist()
+    ]
+    lake.write(TRACKS, TRACKS.of_rows(tracks), "folder_00")
+    before = save_model(lake, trained["majority"], members)
+    assert tracks[3]["track_id"] in (before / "attribution.csv").read_text()
+    subject = tracks[3]["track_id" if kind == "track" else "artist"]
+    taken_down(lake, kind=kind, subject=subject)
+    with pytest.raises(TaskError, match="was taken down while the model was trained on it"):
+        save_model(lake, trained["svm"], members)
+    assert [path.name for path in before.parent.iterdir()] == ["majority"]
+    taken_down(lake, kind="track", subject="folder:of another task")
+    assert save_model(lake, trained["svm"], members).is_dir()
+
+
+def test_a_task_that_is_taken_down_while_its_model_is_written_is_one_sentence(
+    tmp_path, trained, monkeypatch
+):
+    lake = Lake(tmp_path)
+    taken_down(lake, kind="track", subject="folder:1")
+
+    def dump(*args, **options):
+        (tmp_path / "models" / "task=test_task").rename(tmp_path / ".taken_down.1")
+
+    monkeypatch.setattr(skops.io, "dump", dump)
+    with pytest.raises(TaskError, match="was removed by a take-down"):
+        save_model(lake, trained["majority"])
+
+
+def test_a_model_of_synthetic_music_says_so_wherever_it_is_used(tmp_path, members):
+    lake, features = Lake(tmp_path), echonest_of(members)
+    for synthetic in (True, False):
+        trained = train(MODELS["majority"], TASK, members, features, synthetic=synthetic)
+        folder = save_model(lake, trained)
+        with warnings.catch_warnings(record=True) as given:
+            warnings.simplefilter("always")
+            _, facts = load_model(folder)
+        assert facts["trained_on_synthetic"] is synthetic
+        assert [issubclass(w.category, SyntheticMusicWarning) for w in given] == [True] * synthetic
+        assert ("synthetic" in (folder / "README.md").read_text()) is synthetic
+        honest, leaky, _ = gather_predictions(lake, "test_task", members, features)
+        told = {*honest["trained_on_synthetic"].to_pylist()}
+        assert told == {*leaky["trained_on_synthetic"].to_pylist()} == {synthetic}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_the_card_says_what_the_model_is(tmp_path, trained, name):
+    folder = save_model(Lake(tmp_path), trained[name])
+    card = (folder / "README.md").read_text()
+    for expected in (
+        f"# {name} for the task test_task",
+        "Folk, Jazz, Rock",
+        "45 of the 52 tracks of the task, which are by 26 artists.",
+        "8 features from the table `echonest_features`",
+        "on the published test tracks",
+        "SELECT * FROM leaderboard WHERE task = 'test_task'",
+    ):
+        assert expected in card, card
+    assert ("Chosen on inner folds" in card) is (name != "majority")
+
+
+def test_what_an_older_version_stored_is_read_and_trained_again(tmp_path, trained, members):
+    lake, features = Lake(tmp_path), echonest_of(members)
+    folder = save_model(lake, trained["majority"])
+    for path in folder.glob("*.parquet"):
+        pq.write_table(pq.read_table(path).drop_columns("trained_on_synthetic"), path)
+    facts = json.loads((folder / "training.json").read_text())
+    new = ("trained_on_synthetic", "chosen", "figures", "n_artists")
+    old = {key: value for key, value in facts.items() if key not in new} | {"version": "1"}
+    (folder / "training.json").write_text(json.dumps(old))
+    assert load_model(folder)[1] == old
+    assert set(read_stored(folder).predictions["trained_on_synthetic"].to_pylist()) == {None}
+    assert trained_before(lake, "test_task", "majority", members, features) is None
+    _, _, (note,) = gather_predictions(lake, "test_task", members, features)
+    assert "older code" in note
 
 
 def test_a_failed_save_keeps_the_old_model(tmp_path, trained):
