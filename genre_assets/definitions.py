@@ -19,8 +19,8 @@ from genre_assets.settings import SettingError, Settings, read_settings  # noqa:
 def build_definitions(settings: Settings) -> dg.Definitions:
     """The platform as the settings make it.
 
-    What cannot be made with these settings is there and can be asked for by a person, who is told
-    which setting it needs. It is not kept up to date.
+    An asset that cannot be made with these settings is still defined: whoever materialises it gets
+    a sentence that names the setting it needs. It is not kept up to date automatically.
     """
     cannot_be_made = set() if settings.fma_dataset else {"fma_features", "echonest_features"}
 

@@ -112,7 +112,7 @@ class _Name:
     is_own: bool
 
     def with_reason(self, reason: str) -> str:
-        """One line; the path stands in it once, and only where it says something."""
+        """One line, with the path at most once."""
         named = f"{self.title} ({self.path})" if self.path and self.is_own else self.title
         if self.path:
             reason = reason.replace(self.path, "the file")

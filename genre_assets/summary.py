@@ -190,6 +190,6 @@ def _print_baseline(console: Console, accuracies: list[dict]) -> None:
         console.print(f"{said}; below it: {', '.join(below)}." if below else f"{said}.")
     if first["trained_on_synthetic"]:
         console.print(
-            "These models were trained on the demo's synthetic music: what they say about real "
-            "music means nothing."
+            "These models were trained on the demo's synthetic music: what they predict about "
+            "real music means nothing."
         )

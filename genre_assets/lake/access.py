@@ -1,4 +1,4 @@
-"""What a person is told when the files of a lake cannot be written, read or replaced."""
+"""Sentences for a person when the files of a lake cannot be written, read or replaced."""
 
 import os
 import shutil

@@ -69,7 +69,7 @@ class Journal:
         return Counter(filter(None, notes))
 
     def clear(self) -> None:
-        """Forget the rows and notes; called once the rows stand in the table."""
+        """Forget the rows and notes; called once the rows are in the table."""
         for path in (*self._files(), *self._folder.glob(".*.tmp"), self._begun):
             path.unlink(missing_ok=True)
 

@@ -42,7 +42,7 @@ _WHAT_FOLLOWS = {
     PAGES.name: "The record of which page was asked for when is lost; the pages themselves are "
     "kept below pages/.",
     FETCHES.name: "The record of these downloads is lost: the audio files are kept, and the next "
-    "run asks the site for these tracks again.",
+    "run downloads what it lacks of them again.",
     TAKEDOWNS.name: "It was a copy of the record of take-downs, and the next one is written anew.",
     RATES.name: "The times in plan are missing until something was measured again.",
 }

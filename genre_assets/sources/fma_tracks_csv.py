@@ -250,7 +250,7 @@ def _identified(rows: pa.Table, odd: _Odd) -> pa.Table:
     first = rows.group_by("id").aggregate([("row", "min")])["row_min"]
     is_first = pc.is_in(rows["row"], value_set=first.combine_chunks())
     for row in rows.filter(pc.invert(is_first)).select(["row", "id"]).to_pylist():
-        reason = f"Track id {row['id']} stands in an earlier row already."
+        reason = f"Track id {row['id']} is in an earlier row already."
         odd.reject(row["row"], row["id"], reason, identified=False)
     return rows.filter(is_first).sort_by("id")
 

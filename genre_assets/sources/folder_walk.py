@@ -86,7 +86,7 @@ class Walk:
         )
 
     def reject_unread(self, path: str, reason: str) -> None:
-        """Leave out what could not be read, so that what was known of it stays."""
+        """Leave out what could not be read, so that what is known of it is kept."""
         self.unread.add(path)
         self.reject(path, reason)
 

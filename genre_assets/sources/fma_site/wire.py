@@ -14,7 +14,9 @@ class NoAnswer(SourceError):  # noqa: N818
 
 @dataclass
 class Answer:
-    """What went over the wire for one page: the page itself tells of no status and no cut.
+    """What went over the wire for one page.
+
+    The page itself shows neither its status nor whether it was cut off.
 
     Attributes:
         request: Id of the request.
