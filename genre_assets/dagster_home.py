@@ -31,14 +31,9 @@ def prepare_home(lake: Path) -> Path:
     one of its own.
 
     Raises:
-        UserError: If the folder cannot be made or written, or is not named by a full path.
+        UserError: If the folder cannot be made or written.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or lake / "dagster").expanduser()
-    if not home.is_absolute():
-        raise UserError(
-            f"DAGSTER_HOME is {str(home)!r}, and Dagster needs a full path, such as "
-            f"{home.absolute()}: set that, or unset it to use {lake / 'dagster'}."
-        )
     try:
         home.mkdir(parents=True, exist_ok=True)
         _configure(home / _CONFIGURATION.name)

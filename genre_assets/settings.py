@@ -238,9 +238,7 @@ def _check_dagster_home(value: str | None) -> None:
         return
     path = _absolute("DAGSTER_HOME", value)
     if not Path(value).expanduser().is_absolute():
-        raise SettingError(
-            f"DAGSTER_HOME is {value!r}, and Dagster wants an absolute path: use {path}."
-        )
+        raise SettingError(f"DAGSTER_HOME is {value!r}, and Dagster needs a full path: use {path}.")
     _require_place_for_databases("DAGSTER_HOME", path)
 
 

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -14,6 +13,7 @@ from genre_assets.dagster_home import close_dead_runs, instance_of, prepare_home
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.settings import read_settings
 
 KILLED_AT_WORK = """
 import os, signal, dagster as dg
@@ -102,5 +102,5 @@ def test_a_home_that_is_no_full_path_is_refused_and_nothing_is_made(tmp_path, mo
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("DAGSTER_HOME", "rel")
     with pytest.raises(UserError, match=r"DAGSTER_HOME is 'rel'.* full path"):
-        prepare_home(Path("lake").absolute())
+        read_settings()
     assert list(tmp_path.iterdir()) == []
