@@ -110,7 +110,7 @@ def run_all(lake):
 def partition_of(spec):
     if spec.partitions_def is None:
         return None
-    return SHARD if SHARD in spec.partitions_def.get_partition_keys() else TASK
+    return SHARD if SHARD in spec.partitions_def.names else TASK
 
 
 @pytest.fixture(scope="module")

@@ -122,11 +122,14 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
             # here, or it finds the model, with its credits, in place.
             with lake.lock(TAKEDOWNS):
                 _refuse_taken_down(lake, members, trained)
+                if not (new / _MODEL).exists():
+                    # A take-down moved the folder away, and the files after that made it anew.
+                    raise FileNotFoundError(new / _MODEL)
                 if folder.exists():
                     folder.rename(old)
                 new.rename(folder)
         except FileNotFoundError as error:
-            if new.exists() or not lake.partitions(TAKEDOWNS):
+            if (new / _MODEL).exists() or not lake.partitions(TAKEDOWNS):
                 raise
             raise TaskError(
                 f"Task {task} was removed by a take-down while {name} was being stored: "

@@ -534,7 +534,7 @@ def test_a_clip_that_a_worker_dies_of_has_neither_kind(both):
 
 
 def test_without_a_place_for_kernels_no_clip_is_begun_and_none_fails(shard, monkeypatch):
-    def refuse():
+    def refuse(log):
         raise UserError("No place.")
 
     shard.refresh(audio_rows(a="x"))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from genre_assets.audio import decode, samples
+from genre_assets.audio import decode, samples, with_libsndfile
 from genre_assets.audio.samples import SamplesOnDisk
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.features import stft, zero_crossings
@@ -119,14 +119,14 @@ def test_a_second_decoder_begins_anew(opened, small_pieces, tmp_path, monkeypatc
     small_pieces()
     path = tmp_path / "clip.wav"
     soundfile.write(path, noise(44_100, 3), 44_100)
-    whole = decode._soundfile_blocks
+    whole = with_libsndfile._blocks
 
     def broken_off(sound):
         yield from list(whole(sound))[:5]
         raise soundfile.LibsndfileError(1)
 
     expected = decode.decode(path)[0]
-    monkeypatch.setattr(decode, "_soundfile_blocks", broken_off)
+    monkeypatch.setattr(with_libsndfile, "_blocks", broken_off)
     with decode.decoded(path) as (found, _):
         assert isinstance(found, SamplesOnDisk)
         np.testing.assert_array_equal(found[:], expected)

@@ -101,8 +101,7 @@ def test_nothing_is_left_when_the_driver_and_then_our_process_are_killed(reading
     browsers = processes_of(folder)
     next(each for each in browsers if "--log-path" in " ".join(each.cmdline())).kill()
     process.kill()
-    wait_until(lambda: is_clean(folder))
-    assert not any(is_alive(browser) for browser in browsers)
+    wait_until(lambda: is_clean(folder) and not any(is_alive(browser) for browser in browsers))
 
 
 def test_ctrl_c_leaves_nothing_and_is_still_a_ctrl_c(reading):
