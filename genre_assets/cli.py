@@ -242,8 +242,8 @@ def _is_confirmed(what: str) -> bool:
 
 
 def _attribution(options: argparse.Namespace) -> int:
-    from genre_assets.lake.schemas import AUDIO, TRACKS
-    from genre_assets.sources.attribution import write_attribution
+    from genre_assets.lake.schemas import AUDIO
+    from genre_assets.sources.attribution import named_tracks, write_attribution
 
     if options.file.suffix != ".csv" or not options.file.absolute().parent.is_dir():
         raise UserError(
@@ -252,7 +252,7 @@ def _attribution(options: argparse.Namespace) -> int:
     lake = _existing_lake(read_only=True)
     held = lake.read(AUDIO, columns=["track_id", "status"])
     sound = [row["track_id"] for row in held.to_pylist() if row["status"] == "ok"]
-    write_attribution(lake.read(TRACKS), sound, options.file)
+    write_attribution(named_tracks(lake), sound, options.file)
     say(f"{counted(len(sound), 'track')} credited in {options.file}")
     return 0
 

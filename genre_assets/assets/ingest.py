@@ -324,7 +324,7 @@ def _record_sweep(
     rejected = left_out[Kind.TRACK] + left_out[Kind.SOUND]
     context.log.info(
         f"{counted(listed, 'track')} listed, {rejected} rejected, "
-        f"{gone} known ones gone since the last sweep"
+        f"{gone or 'no'} known {'track has' if gone == 1 else 'tracks have'} disappeared"
     )
     return account.result(
         rows_in=listed + rejected,

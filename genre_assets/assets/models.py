@@ -197,10 +197,9 @@ def has_synthetic(lake: Lake, members: pa.Table) -> bool:
 
 def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:
     """Credit the members of a task beside what was made of them."""
-    from genre_assets.sources.attribution import COLUMNS, FILE_NAME, write_attribution
+    from genre_assets.sources.attribution import FILE_NAME, named_tracks, write_attribution
 
-    credited = lake.read(TRACKS, columns=list(COLUMNS))
-    write_attribution(credited, members["track_id"].to_pylist(), folder / FILE_NAME)
+    write_attribution(named_tracks(lake), members["track_id"].to_pylist(), folder / FILE_NAME)
 
 
 def features_of(lake: Lake, members: pa.Table) -> pa.Table:

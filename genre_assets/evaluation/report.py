@@ -486,7 +486,7 @@ def _measured_split(scores: pa.Table) -> str:
 
 
 def _named(split: str) -> str:
-    return {"cv": "tracks out of fold"}.get(split, f"{split} tracks")
+    return {"cv": "held-out tracks"}.get(split, f"{split} tracks")
 
 
 def _in_words(figure: dict) -> str:

@@ -334,9 +334,9 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
             for name, count in evidence.most_common()
         )
         + f"{unlabelled} without a genre.",
-        f"The source and the tags agree on {agreement['agrees']} of them and disagree on "
-        f"{agreement['disagrees']}; only one of the two names a single top genre on "
-        f"{agreement['alone']}; {agreement['none']} have no top genre.",
+        f"Top genre by both the source and the tags, which agree: {agreement['agrees']}; which "
+        f"differ: {agreement['disagrees']}; by one of them alone: {agreement['alone']}; "
+        f"by neither: {agreement['none']}.",
     ]
     if artists.spellings:
         examples = sorted(artists.spellings.values(), key=lambda names: (-len(names), names))[:5]
@@ -356,10 +356,10 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
             "each of these tracks is a group of its own."
         )
     if duplicates := labels.num_rows - labels["duplicate_of"].null_count:
-        notes.append(f"{counted(duplicates, 'exact duplicate')} of other tracks were left out.")
+        notes.append(f"{counted(duplicates, 'exact duplicate')} of another track left out.")
     if unknown:
-        most = ", ".join(f"{name!r} on {count}" for name, count in unknown.most_common(10))
-        notes.append(
-            f"{counted(len(unknown), 'spelling')} of genres not recognised and left out: {most}."
+        most = ", ".join(
+            f"{name!r} ({counted(count, 'track')})" for name, count in unknown.most_common(10)
         )
+        notes.append(f"{counted(len(unknown), 'genre name')} not recognised and ignored: {most}.")
     return notes

@@ -94,7 +94,11 @@ def _boosting(seed: int, inner_folds: np.ndarray) -> Any:
     return make_pipeline(
         _imputer(),
         KBinsDiscretizer(
-            bins, encode="ordinal", strategy="quantile", quantile_method="linear", subsample=None
+            bins,
+            encode="ordinal",
+            strategy="quantile",
+            quantile_method="linear",
+            subsample=None,  # pyright: ignore[reportArgumentType]
         ),
         HistGradientBoostingClassifier(
             learning_rate=0.05,
@@ -188,7 +192,7 @@ _TRAINED = (
     ),
     ModelSpec(
         "boosting",
-        "Gradient boosting of 100 small trees a genre.",
+        "Gradient boosting of 100 small trees per genre.",
         _boosting,
         version="2",
         candidates=_grid(

@@ -157,9 +157,10 @@ def _write(
     (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     (folder / CARD).write_text(card(facts), encoding="utf-8")
     if members is not None:
-        credited = lake.read(TRACKS, columns=list(attribution.COLUMNS))
         attribution.write_attribution(
-            credited, members["track_id"].to_pylist(), folder / attribution.FILE_NAME
+            attribution.named_tracks(lake),
+            members["track_id"].to_pylist(),
+            folder / attribution.FILE_NAME,
         )
 
 

@@ -8,7 +8,11 @@ import pyarrow as pa
 
 from genre_assets.errors import UserError
 from genre_assets.lake.durable import written_whole
-from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.schemas import ID3_TAGS, TRACKS
+from genre_assets.lake.tables import Lake
+
+LIBRARY = "folder"
+"""The source whose titles and artists are a guess from the names of files and folders."""
 
 FILE_NAME = "attribution.csv"
 """Name of the file beside what it credits: it lists every track that went into it."""
@@ -25,6 +29,22 @@ COLUMNS = (
 
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CONTROL = ("\t", "\r", "\n")
+
+
+def named_tracks(lake: Lake, columns: Iterable[str] = COLUMNS) -> pa.Table:
+    """Columns of ``tracks``, with the title and artist by which a person knows each track.
+
+    A music library gives names of files and folders, which are only a guess: its tracks have the
+    title and artist of their tags, where the tags give any.
+    """
+    tags = lake.read(ID3_TAGS, columns=["track_id", "title", "artist"]).to_pylist()
+    tagged = {row["track_id"]: row for row in tags}
+    columns = list(dict.fromkeys(["track_id", "source", *columns]))
+    rows = lake.read(TRACKS, columns=columns).to_pylist()
+    for row in rows:
+        in_tags = tagged.get(row["track_id"], {}) if row["source"] == LIBRARY else {}
+        row |= {name: in_tags[name] for name in ("title", "artist") if in_tags.get(name)}
+    return pa.Table.from_pylist(rows, pa.schema([TRACKS.schema.field(name) for name in columns]))
 
 
 def attribution_rows(tracks: pa.Table, track_ids: Iterable[str]) -> pa.Table:

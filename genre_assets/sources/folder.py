@@ -47,7 +47,8 @@ def read_catalogue(
     """List the audio files of a music library.
 
     Artist and album are filled from the names of the folders where a file lies as
-    ``Artist/Album/Title``; the tags inside the files are read by a later stage.
+    ``Artist/Album/Title`` or ``Genre/Artist/Album/Title``; the tags inside the files are read by a
+    later stage.
 
     A known track is gone when its place was looked at and it is not there. What lies in a folder
     or a file that cannot be read was not seen, and is still there; so is what lay in a folder that
@@ -260,7 +261,7 @@ def _sha256(path: str) -> str:
 
 def _row(file: File, track: str, root: Path, genres: bool) -> dict:
     parts = Path(file.path).relative_to(root).parts
-    artist, album = parts[:2] if len(parts) == 3 else (None, None)
+    artist, album = _artist_and_album(parts[:-1])
     return {
         "track_id": f"{SOURCE}:{track}",
         "source": SOURCE,
@@ -274,6 +275,14 @@ def _row(file: File, track: str, root: Path, genres: bool) -> dict:
         "file_bytes": file.size,
         "file_mtime_ns": file.mtime_ns,
     }
+
+
+def _artist_and_album(folders: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """What the folders of a file may be named after: ``Artist/Album``, maybe below a genre."""
+    if folders and _is_genre(folders[0]):
+        artist, album = (*folders[1:], None, None)[:2]
+        return (artist, album) if len(folders) <= 3 else (None, None)
+    return (folders[0], folders[1]) if len(folders) == 2 else (None, None)
 
 
 def _genres_of_folders(names: tuple[str, ...]) -> list[str]:

@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from genre_assets.lake.schemas import TAKEDOWNS, TRACKS
+from genre_assets.lake.schemas import TAKEDOWNS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
+from genre_assets.sources.attribution import named_tracks
 from genre_assets.sources.fma_site.downloads import SOURCE
 from genre_assets.takedowns.reach import reached_by
 from genre_assets.takedowns.removal import models_of, would_remove
@@ -82,7 +83,7 @@ def preview(lake: Lake, store: Store, kind: str, subject: str) -> Preview:
     [reached] = reached_by(lake, [new])
     goes = would_remove(lake, store, reached, lake.read(TAKEDOWNS).to_pylist())
     columns = ["track_id", "title", "artist", "source", "file_bytes"]
-    listed = lake.read(TRACKS, columns=columns).to_pylist()
+    listed = named_tracks(lake, columns).to_pylist()
     tracks = [row for row in listed if row["track_id"] in goes.tracks]
     return Preview(
         kind,

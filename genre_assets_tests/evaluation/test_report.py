@@ -94,7 +94,7 @@ def test_the_report_tells_what_a_reader_needs(report, trained, scored):
         if (row["model"], row["split"], row["metric"]) == ("svm", "cv", "accuracy")
     )
     for expected in (
-        "Champion: svm, chosen by balanced accuracy on tracks out of fold",
+        "Champion: svm, chosen by balanced accuracy on held-out tracks",
         f"; accuracy {figure['value']:.3f}",
         f"{figure['low']:.3f} – {figure['high']:.3f}",  # noqa: RUF001
         "140",

@@ -6,8 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import TRACKS
-from genre_assets.sources.attribution import COLUMNS, attribution_rows, write_attribution
+from genre_assets.lake.schemas import ID3_TAGS, TRACKS
+from genre_assets.lake.tables import Lake
+from genre_assets.sources.attribution import (
+    COLUMNS,
+    attribution_rows,
+    named_tracks,
+    write_attribution,
+)
 
 BY = "https://creativecommons.org/licenses/by/4.0/"
 
@@ -95,3 +101,29 @@ def test_whatever_a_stranger_names_a_song_is_one_cell_of_text(tmp_path_factory, 
     assert first[2].removeprefix("'") == (artist or "").removeprefix("'")
     assert first[1].strip()[:1] not in {"=", "+", "-", "@"}
     assert second[0] == "fma_site:2"
+
+
+def test_tracks_of_a_library_are_known_by_their_tags_and_those_of_a_site_by_the_site(tmp_path):
+    lake = Lake(tmp_path)
+    own = {"source": "folder", "title": "2", "artist": "Folk"}
+    tracks = [
+        track(1, source="fma_site", shard="fma_000000"),
+        track(2, track_id="folder:a", shard="folder_00", **own),
+        track(3, track_id="folder:b", shard="folder_00", **own),
+    ]
+    lake.write(TRACKS, TRACKS.of_rows(tracks[:1]), "fma_000000")
+    lake.write(TRACKS, TRACKS.of_rows(tracks[1:]), "folder_00")
+    tags = [
+        {"track_id": "fma_site:1", "title": "Other", "artist": "Other"},
+        {"track_id": "folder:a", "title": "Song 38", "artist": "Hana"},
+        {"track_id": "folder:b", "title": "Song 39", "artist": None},
+    ]
+    lake.write(ID3_TAGS, ID3_TAGS.of_rows(tags), "folder_00")
+    named = {
+        row["track_id"]: (row["title"], row["artist"]) for row in named_tracks(lake).to_pylist()
+    }
+    assert named == {
+        "fma_site:1": ("Song 1", "Ed Askew"),
+        "folder:a": ("Song 38", "Hana"),
+        "folder:b": ("Song 39", "Folk"),
+    }

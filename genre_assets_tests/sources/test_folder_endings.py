@@ -102,6 +102,24 @@ def test_a_file_named_like_a_wastebasket_is_just_a_file(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("path", "artist", "album"),
+    [
+        ("Lena Vega/Nights/song.mp3", "Lena Vega", "Nights"),
+        ("Rock/Lena Vega/song.mp3", "Lena Vega", None),
+        ("Rock/Lena Vega/Nights/song.mp3", "Lena Vega", "Nights"),
+        ("Rock/song.mp3", None, None),
+        ("Lena Vega/song.mp3", None, None),
+        ("Rock/A/B/C/song.mp3", None, None),
+    ],
+)
+def test_a_folder_named_like_a_genre_is_no_artist(tmp_path, path, artist, album):
+    (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / path).write_bytes(b"song")
+    (row,) = read_catalogue(tmp_path, TRACKS.empty()).tracks.to_pylist()
+    assert (row["artist"], row["album"]) == (artist, album)
+
+
+@pytest.mark.parametrize(
     ("path", "genres"),
     [
         ("hiphop/hiphop.00001.wav", ["hiphop"]),
