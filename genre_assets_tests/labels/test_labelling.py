@@ -133,7 +133,7 @@ def test_unknown_spellings_are_counted_and_never_guessed():
     assert result.unknown_spellings == Counter({"Zeuhl": 3, "Loud": 2})
     assert result.labels["excluded"].to_pylist() == [NO_GENRE] * 3
     assert result.labels["evidence"].to_pylist() == [None] * 3
-    assert any("'Zeuhl' on 3" in note for note in result.notes)
+    assert any("'Zeuhl' (3 tracks)" in note for note in result.notes)
 
 
 def test_a_number_is_an_fma_id_in_a_source_and_an_id3v1_number_in_a_tag():
