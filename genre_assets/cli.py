@@ -266,6 +266,9 @@ def _query(options: argparse.Namespace) -> int:
     show = print_csv if options.csv else print_json if options.json else print_rows
     with connect(_existing_lake(read_only=True), options.sql) as connection:
         try:
+            statements = connection.extract_statements(options.sql)
+            if len(statements) > 1:
+                raise UserError(f"A query is one statement, and this has {len(statements)}.")
             answer = connection.execute(options.sql)
             if answer is None:
                 raise UserError('The query is empty: ask one such as "SHOW TABLES".')

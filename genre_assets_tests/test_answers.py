@@ -120,6 +120,12 @@ def test_an_empty_query_is_refused_in_a_sentence(ask, query, form):
     assert err == 'genre-assets: The query is empty: ask one such as "SHOW TABLES".\n'
 
 
+def test_a_query_of_two_statements_is_refused(ask):
+    status, out, err = ask("SELECT 1; SELECT 2")
+    assert (status, out) == (2, "")
+    assert err == "genre-assets: A query is one statement, and this has 2.\n"
+
+
 def test_columns_of_short_values_are_a_table_where_they_fit(capsys, monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
     print_rows(list("abcdefg"), [[0.123456789] * 7])

@@ -1,5 +1,6 @@
 """Sentences for a person when the files of a lake cannot be written, read or replaced."""
 
+import errno
 import os
 import shutil
 import tempfile
@@ -63,7 +64,7 @@ def sentence_for(error: BaseException, folder: Path) -> str | None:
     path = _file_of(error)
     if path is None:
         return None
-    if isinstance(error, PermissionError):
+    if isinstance(error, PermissionError) or error.errno == errno.EROFS:
         return (
             f"{path} cannot be opened ({error.strerror}): let this user read and write it, or let "
             "GENRE_ASSETS_DATA name a folder that can be written."
