@@ -49,7 +49,6 @@ def lake(tmp_path, monkeypatch):
         "SET enable_external_access = true",
         "SET allowed_directories = ['/']",
         "RESET lock_configuration",
-        "SELECT 1; COPY tracks TO '{lake}/tracks.csv'",
     ],
 )
 def test_a_query_reaches_no_file_and_lifts_nothing(lake, capsys, sql):
