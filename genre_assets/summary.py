@@ -1,6 +1,5 @@
 """What a run of the main job did, summed up for the terminal."""
 
-import json
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from datetime import UTC, datetime
 from rich.console import Console
 from rich.table import Table as Grid
 
+from genre_assets.documents import parse_json
 from genre_assets.evaluation.champion import below_most_frequent, ranked
 from genre_assets.failed_tracks import failed_tracks, left_out
 from genre_assets.funnel import funnel, sentence, without_audio
@@ -91,9 +91,9 @@ def _models_trained_since(lake: Lake, task: str, began: datetime) -> int:
     trained = 0
     for path in (lake.root / "models" / f"task={task}").glob("*/training.json"):
         try:
-            moment = datetime.fromisoformat(json.loads(path.read_text(encoding="utf-8"))["made_at"])
+            moment = datetime.fromisoformat(parse_json(path.read_text(encoding="utf-8"))["made_at"])
             trained += moment >= began
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError):
             continue
     return trained
 

@@ -10,9 +10,7 @@ from genre_assets.errors import UserError
 from genre_assets.lake.durable import written_whole
 from genre_assets.lake.schemas import ID3_TAGS, TRACKS
 from genre_assets.lake.tables import Lake
-
-LIBRARY = "folder"
-"""The source whose titles and artists are a guess from the names of files and folders."""
+from genre_assets.sources.shards import FOLDER_SHARDS
 
 FILE_NAME = "attribution.csv"
 """Name of the file beside what it credits: it lists every track that went into it."""
@@ -37,12 +35,13 @@ def named_tracks(lake: Lake, columns: Iterable[str] = COLUMNS) -> pa.Table:
     A music library gives names of files and folders, which are only a guess: its tracks have the
     title and artist of their tags, where the tags give any.
     """
-    tags = lake.read(ID3_TAGS, columns=["track_id", "title", "artist"]).to_pylist()
+    of_library = [shard for shard in lake.partitions(ID3_TAGS) if shard in FOLDER_SHARDS]
+    tags = lake.read(ID3_TAGS, of_library, ["track_id", "title", "artist"]).to_pylist()
     tagged = {row["track_id"]: row for row in tags}
-    columns = list(dict.fromkeys(["track_id", "source", *columns]))
+    columns = list(dict.fromkeys(["track_id", "shard", *columns]))
     rows = lake.read(TRACKS, columns=columns).to_pylist()
     for row in rows:
-        in_tags = tagged.get(row["track_id"], {}) if row["source"] == LIBRARY else {}
+        in_tags = tagged.get(row["track_id"], {}) if row["shard"] in FOLDER_SHARDS else {}
         row |= {name: in_tags[name] for name in ("title", "artist") if in_tags.get(name)}
     return pa.Table.from_pylist(rows, pa.schema([TRACKS.schema.field(name) for name in columns]))
 

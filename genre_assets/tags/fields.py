@@ -123,7 +123,7 @@ def joined(texts: Iterable[object]) -> str | None:
 def distinct(texts: Iterable[object]) -> tuple[str, ...]:
     """The cleaned values of a field, each once, without those that say nothing.
 
-    A NUL separates two values, whatever kind of tag it stands in.
+    A NUL separates two values, in every kind of tag.
     """
     values = (value for text in texts for value in str(text).split("\0"))
     cleaned = (clean(value) for value in islice(values, MOST_LOOKED_AT))
