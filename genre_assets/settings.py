@@ -190,6 +190,11 @@ def _absolute(name: str, value: str) -> Path:
         path.exists()
     except RuntimeError as error:
         raise SettingError(f"{name} is {value!r}: there is no such user.") from error
+    except PermissionError as error:
+        raise SettingError(
+            f"{name} is {value!r}, and a folder on the way there may not be entered by this user: "
+            "change its permissions or name another folder."
+        ) from error
     except OSError as error:
         shown = value if len(value) <= _LONGEST_SHOWN else f"{value[:_LONGEST_SHOWN]}…"
         raise SettingError(

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -102,17 +103,23 @@ def test_looking_changes_nothing_and_leaves_damaged_files_out_with_a_warning(lak
     capsys.readouterr()
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that every user may enter, which those of pytest are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("setpriv"),
     reason="only root can become a user who may not write",
 )
-def test_a_lake_that_may_only_be_read_is_queried_and_planned(tmp_path_factory):
-    # Not below tmp_path, which only its owner may enter.
-    root = Path(tmp_path_factory.mktemp("read")) / "lake"
+def test_a_lake_that_may_only_be_read_is_queried_and_planned(open_folder):
+    root = open_folder / "lake"
     fill(Lake(root))
-    for folder in (root, *root.parents):
-        if folder.is_relative_to(tmp_path_factory.getbasetemp().parent):
-            folder.chmod(0o755)
+    for folder in (root, *filter(Path.is_dir, root.rglob("*"))):
+        folder.chmod(0o755)
     snippet = (
         f"import duckdb; lake = duckdb.connect({str(root / FILE_NAME)!r}, read_only=True); "
         "print(lake.sql('SELECT track_id FROM tracks ORDER BY 1').fetchall())"
@@ -149,3 +156,8 @@ def test_a_lake_that_may_only_be_read_is_queried_and_planned(tmp_path_factory):
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert str(root) in line
+    open_folder.chmod(0o700)
+    locked_out = as_nobody(program, "plan")
+    assert locked_out.returncode == 2
+    (line,) = locked_out.stderr.splitlines()
+    assert "may not be entered" in line

@@ -24,7 +24,8 @@ def test_echonest_features_tell_twelve_genres_apart(platform, run):
         " AND metric = 'accuracy' AND model = 'boosting'"
     )
     assert n == 529
-    assert value >= 0.58
+    # Published for gradient boosting: 0.577. Of 529 tracks, one standard error is 0.021.
+    assert value >= 0.55
 
 
 def test_mfcc_statistics_tell_hip_hop_from_rock(platform, run):
