@@ -20,7 +20,9 @@ export DAGSTER_DISABLE_TELEMETRY := yes
 
 .PHONY: setup browser run test dev check clean
 
-# The environment is rebuilt when the lock changes, and left alone otherwise.
+# The environment is rebuilt when the lock changes, and left alone otherwise. Its modules are
+# compiled once here: where Python may not write bytecode, as in many containers, each program would
+# otherwise compile thousands of them at every start.
 setup: .venv/.ready browser
 
 .venv/.ready: uv.lock pyproject.toml
@@ -29,7 +31,7 @@ setup: .venv/.ready browser
 	  echo "Installing uv into .venv"; \
 	  $(PYTHON) -m venv .venv && .venv/bin/pip install --quiet uv==$(UV_VERSION); } \
 	  || { echo "Could not make .venv: install python3-venv (Debian: apt-get install python3-venv) or uv, then run make again."; exit 1; }
-	$(UV) sync --frozen --inexact --python $(PYTHON)
+	$(UV) sync --frozen --inexact --compile-bytecode --python $(PYTHON)
 	@touch $@
 
 # The scrape needs Chromium and its driver: Debian's, where they may be installed. Where they may

@@ -6,6 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# Tests start many programs, each of which would otherwise compile the package anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A slow machine is no failure: no test asserts on time.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -52,6 +52,8 @@ _LARGEST_BLOCK = (1 << 31) - 1
 _MEND = "unpack tracks.csv from fma_metadata.zip again"
 _ID = r"^([0-9]{1,9})(\.0*)?$"
 _SECONDS = r"^[0-9]{1,9}(\.[0-9]+)?$"
+_FEW = 10
+"""Broken rows that may be one row with line breaks in it, and not a file of another kind."""
 _SHOWN = 60
 """Characters of an odd value that are shown."""
 _GENRE_IDS = r"^\[\s*([0-9]{1,9}(\s*,\s*[0-9]{1,9})*)?\s*\]$"
@@ -193,7 +195,7 @@ def _read(path: Path, names: list[str], header_rows: int, odd: _Odd) -> pa.Table
         except pa.ArrowInvalid as error:
             detail = " ".join(str(error).split())[:200]
             raise SourceError(f"{path} cannot be read ({detail}): {_MEND}.") from error
-    if len(bad_rows) > rows.num_rows:
+    if bad_rows and (not rows.num_rows or len(bad_rows) > max(rows.num_rows, _FEW)):
         raise SourceError(f"{path} is broken in {odd.rejected[0].place}: most rows are like it, "
                           f"{_MEND}.")  # fmt: skip
     bad = set(bad_rows)

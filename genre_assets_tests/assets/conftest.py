@@ -47,7 +47,7 @@ def platform(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory):
+def server():
     """Starts runs in processes that a test can kill."""
-    with Server(tmp_path_factory.mktemp("bytecode")) as server:
+    with Server() as server:
         yield server

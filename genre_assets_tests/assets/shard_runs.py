@@ -21,18 +21,14 @@ CHECKOUT = Path(__file__).parent.parent.parent
 
 
 class Server:
-    """Starts runs. A context manager, which ends them all.
+    """Starts runs. A context manager, which ends them all."""
 
-    Args:
-        bytecode: Folder for what Python compiles, so that all workers but the first start fast.
-    """
-
-    def __init__(self, bytecode):
+    def __init__(self):
         environment = {
             key: value
             for key, value in os.environ.items()
-            if not key.startswith(("GENRE_ASSETS_", "DAGSTER_", "PYTHONDONTWRITEBYTECODE"))
-        } | {"PYTHONPYCACHEPREFIX": str(bytecode)}
+            if not key.startswith(("GENRE_ASSETS_", "DAGSTER_"))
+        }
         self._process = subprocess.Popen(
             [sys.executable, "-c", f"from {__name__} import serve; serve()"],
             env=environment,

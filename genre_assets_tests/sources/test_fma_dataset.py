@@ -4,7 +4,7 @@ import zipfile
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import REJECTED_ROWS, TRACKS
@@ -421,6 +421,7 @@ ODD = st.one_of(
 
 @settings(max_examples=80, deadline=None)
 @given(column=st.sampled_from(["/".join(pair).strip("/") for pair in HEADER]), value=ODD)
+@example(column="album/id", value="\r0\r")
 def test_any_odd_value_in_any_column_leaves_the_other_rows_as_they_were(
     tmp_path_factory, column, value
 ):
