@@ -9,6 +9,8 @@ partitions what is registered, and nothing else.
 import hashlib
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
+from functools import cache
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -108,9 +110,12 @@ class Platform:
 
     def tick(self) -> Asked:
         """What one evaluation of the conditions asks for."""
-        result = dg.evaluate_automation_conditions(
-            self._daemons, self.instance, cursor=self._cursor, evaluation_time=self.now
-        )
+        registered = cache(self.instance.get_dynamic_partitions)
+        # Dagster looks them up thousands of times, and none is added meanwhile.
+        with patch.object(self.instance, "get_dynamic_partitions", registered):
+            result = dg.evaluate_automation_conditions(
+                self._daemons, self.instance, cursor=self._cursor, evaluation_time=self.now
+            )
         self._cursor = result.cursor
         keys = map(dg.AssetKey.from_user_string, self._names)
         asked = {key.to_user_string(): set(result.get_requested_partitions(key)) for key in keys}

@@ -1,9 +1,11 @@
 """Whether the rows of tables are what the schema says, and every key stands once."""
 
+import atexit
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cache
 
 import duckdb
 import pyarrow as pa
@@ -184,7 +186,7 @@ def _broken(
     features = set(summary_columns_in(table))
     plain = rows.select([name for name in rows.column_names if name not in features])
     broken = [_breaks(rule, partition, now) for rule in rules]
-    with duckdb.connect() as connection:
+    with _database().cursor() as connection:
         connection.register("rows", plain.append_column(_PLACE, pa.array(range(rows.num_rows))))
         sums = ", ".join(f"count_if({condition})" for condition in broken)
         (counts,) = connection.execute(f"SELECT {sums} FROM rows").fetchall()  # noqa: S608
@@ -194,6 +196,13 @@ def _broken(
                 places = [place for (place,) in connection.execute(first).fetchall()]
                 found = plain.take(places).to_pylist()
                 yield rule.says, count, [_example(table, rule, row) for row in found]
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    """An empty one, open as long as the process: to open it takes longer than to check a shard."""
+    atexit.register(_database.cache_clear)
+    return duckdb.connect()
 
 
 def _breaks(rule: Rule, partition: str | None, now: datetime) -> str:

@@ -141,7 +141,8 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
             }
         )
 
-    return dataclasses.replace(spec, build=build)
+    fewer = {key: 5 for key in spec.while_choosing if key.endswith(("n_estimators", "max_iter"))}
+    return dataclasses.replace(spec, build=build, while_choosing=spec.while_choosing | fewer)
 
 
 FAST = {name: with_few_trees(spec) for name, spec in MODELS.items()}
