@@ -131,6 +131,9 @@ class _Run:
             self._count(event)
         for event in result.get_step_failure_events():
             if _is_interruption(event):
+                self._instance.report_run_canceled(
+                    result.dagster_run, "Interrupted by Ctrl-C or SIGTERM."
+                )
                 raise KeyboardInterrupt
             if _only_waited_for_another(event):
                 continue

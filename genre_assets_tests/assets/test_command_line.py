@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 
+import dagster as dg
 import pytest
 import soundfile
 
@@ -106,7 +107,7 @@ def test_the_demo_is_not_mixed_with_real_music(platform, tmp_path):
     assert "a lake of its own" in done.stderr
 
 
-def test_ctrl_c_ends_the_whole_run(platform, tmp_path):
+def test_ctrl_c_ends_the_whole_run(platform, tmp_path, monkeypatch):
     for number in range(60):
         soundfile.write(tmp_path / f"{number}.wav", noise(22_050, seconds=8), 22_050)
     with subprocess.Popen(
@@ -126,6 +127,11 @@ def test_ctrl_c_ends_the_whole_run(platform, tmp_path):
     assert "interrupted" in complaints
     assert "labels" not in complaints
     assert "Traceback" not in complaints
+    monkeypatch.setenv("DAGSTER_HOME", platform.environment["DAGSTER_HOME"])
+    with dg.DagsterInstance.get() as instance:
+        last, *before = [run.status for run in instance.get_runs()]
+    assert last == dg.DagsterRunStatus.CANCELED
+    assert set(before) == {dg.DagsterRunStatus.SUCCESS}
 
 
 def test_a_reader_that_has_enough_is_no_error(platform):

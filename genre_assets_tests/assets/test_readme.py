@@ -34,7 +34,7 @@ from genre_assets.sources.fma_site.browser import BrowserMissing, find_chromium
 from genre_assets.sources.shards import folder_shard
 from genre_assets_tests.sources.test_fma_dataset import write_dataset
 
-CHECKOUT = Path(__file__).parent.parent
+CHECKOUT = Path(__file__).parent.parent.parent
 README = (CHECKOUT / "README.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(sh|python)\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
 
