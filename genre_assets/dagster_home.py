@@ -8,6 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 import psutil
+from dagster._core.instance.ref import InstanceRef
 
 from genre_assets.automation import register_partitions
 from genre_assets.errors import UserError
@@ -16,6 +17,13 @@ from genre_assets.lake.tables import Lake
 _CONFIGURATION = Path(__file__).with_name("dagster.yaml")
 _SLACK_S = 5.0
 """How much later than an event its process may seem to have started: clocks are coarse."""
+
+_OUTPUT_IS_NOT_COPIED = {
+    "compute_logs": {
+        "module": "dagster._core.storage.noop_compute_log_manager",
+        "class": "NoOpComputeLogManager",
+    }
+}
 
 _UNDER_WAY = [
     dg.DagsterRunStatus.STARTING,
@@ -49,9 +57,14 @@ def prepare_home(lake: Path) -> Path:
 
 @contextlib.contextmanager
 def instance_of(lake: Lake) -> Iterator[tuple[dg.DagsterInstance, list[str]]]:
-    """Dagster's records of a lake, brought up to date, and a sentence for each run that died."""
-    prepare_home(lake.root)
-    with dg.DagsterInstance.get() as instance:
+    """Dagster's records of a lake, brought up to date, and a sentence for each run that died.
+
+    What a run of this process prints goes straight to the terminal. Dagster would pass it on
+    through processes of its own, which print a traceback each on Ctrl-C.
+    """
+    home = prepare_home(lake.root)
+    reference = InstanceRef.from_dir(str(home), overrides=_OUTPUT_IS_NOT_COPIED)
+    with dg.DagsterInstance.from_ref(reference) as instance:
         died = close_dead_runs(instance)
         register_partitions(instance, lake)
         yield instance, died

@@ -32,6 +32,8 @@ class Need(StrEnum):
     """It was made by another version of the code."""
     FAILED = "failed before"
     """It failed in a way that another try may mend."""
+    TAKEN_DOWN = "after a take-down"
+    """It was deleted, because it was made of a track that was taken down."""
     ASKED = "asked for again"
     """Somebody asked for another try."""
 

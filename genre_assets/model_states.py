@@ -31,11 +31,19 @@ class ModelState:
 
 
 def model_states(lake: Lake) -> list[ModelState]:
-    """The models of every task that has members: those it was trained with, or all if with none."""
-    read = {task: lake.read(TASK_MEMBERS, [task]) for task in load_tasks()}
+    """The models of every task that was ever made: those it was trained with, or all if with none.
+
+    A task that was made and has no members now lost them, with its models, to a take-down.
+    """
+    made = [task for task in load_tasks() if lake.path(TASK_MEMBERS, task)]
+    read = {task: lake.read(TASK_MEMBERS, [task]) for task in made}
     members = {task: rows for task, rows in read.items() if rows.num_rows}
-    if not members:
-        return []
+    lost = [task for task in made if task not in members]
+    states = [ModelState(name, task, Need.TAKEN_DOWN) for task in lost for name in MODELS]
+    return states + _states_of(lake, members) if members else states
+
+
+def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
     from genre_assets.models.storage import ModelError, model_needs, read_facts, stored_models
 
     stored = {

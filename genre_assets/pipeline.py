@@ -62,12 +62,7 @@ def run_pipeline(
     with Interrupts() as interrupts, instance_of(lake) as (instance, died):
         for sentence in died:
             complain(sentence)
-        run = _Run(instance, outcome)
-
-        def phase(assets: list[str], **what) -> None:
-            run.phase(assets, **what)
-            interrupts.raise_if_any()
-
+        phase = _Run(instance, outcome, interrupts).phase
         ingest = INGEST_OF_SOURCE[source]
         modes = {name: {"config": {"mode": sweep}} for name in ingest if name in SWEEPS_A_SITE}
         phase(ingest, ops=modes)
@@ -93,7 +88,7 @@ def run_pipeline(
 class _Run:
     """Runs parts of the graph in this process, one after the other, on one instance."""
 
-    def __init__(self, instance: dg.DagsterInstance, outcome: Outcome):
+    def __init__(self, instance: dg.DagsterInstance, outcome: Outcome, interrupts: Interrupts):
         from genre_assets.definitions import defs
 
         self._job = dg.Definitions(
@@ -104,6 +99,7 @@ class _Run:
         ).resolve_implicit_global_asset_job_def()
         self._instance = instance
         self._outcome = outcome
+        self._interrupts = interrupts
 
     def phase(
         self,
@@ -112,7 +108,11 @@ class _Run:
         task: str | None = None,
         ops: dict | None = None,
     ) -> None:
-        """Materialise assets, for a range of shards or for a task where they are partitioned."""
+        """Materialise assets, for a range of shards or for a task where they are partitioned.
+
+        Raises:
+            KeyboardInterrupt: If Ctrl-C or SIGTERM arrived meanwhile.
+        """
         tags = {}
         if shards:
             tags = {
@@ -127,17 +127,22 @@ class _Run:
             run_config={"loggers": {"console": {}}, "ops": ops or {}},
             raise_on_error=False,
         )
+        try:
+            self._interrupts.raise_if_any()
+        except KeyboardInterrupt:
+            self._cancel(result.dagster_run)
+            raise
         for event in result.get_asset_materialization_events():
             self._count(event)
         for event in result.get_step_failure_events():
-            if _is_interruption(event):
-                self._instance.report_run_canceled(
-                    result.dagster_run, "Interrupted by Ctrl-C or SIGTERM."
-                )
-                raise KeyboardInterrupt
             if _only_waited_for_another(event):
                 continue
             self._outcome.failures.append(_sentence(event))
+
+    def _cancel(self, run: dg.DagsterRun) -> None:
+        # Dagster takes an interruption that it did not ask for itself for a failure.
+        if run.status == dg.DagsterRunStatus.FAILURE:
+            self._instance.report_run_canceled(run, "The run was interrupted by Ctrl-C or SIGTERM.")
 
     def _count(self, event: dg.DagsterEvent) -> None:
         materialization = event.step_materialization_data.materialization
@@ -147,16 +152,6 @@ class _Run:
             value = materialization.metadata.get(key)
             if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
                 sums[key] += value.value or 0
-
-
-def _is_interruption(event: dg.DagsterEvent) -> bool:
-    # Dagster makes a failed step of Ctrl-C.
-    error = event.step_failure_data.error
-    while error is not None:
-        if error.cls_name == "DagsterExecutionInterruptedError":
-            return True
-        error = error.cause
-    return False
 
 
 def _only_waited_for_another(event: dg.DagsterEvent) -> bool:

@@ -93,6 +93,8 @@ _FEATURE_COLUMNS = ["track_id", "sha256", "extractor_version", "file", "bytes"]
 """Read of a table of features, as far as it has them."""
 _FAILURE_COLUMNS = ["track_id", "sha256", "extractor_version", "status"]
 
+_TAKEN_DOWN = "taken_down"
+"""What the downloads call it, too."""
 _NOT_WORTH_TELLING = frozenset({"stored", "gone"})
 _SAME_FILE = pa.array([Need.NOTHING, Need.VERSION, Need.ASKED, Need.FAILED], pa.string())
 """Needs of a file that is the one of its row: its content is known."""
@@ -249,7 +251,7 @@ class _Shards:
                 shard,
                 _counted(needs, tracks["path"]),
                 to_come,
-                _audio_left(needs, rows, tracks),
+                _audio_left(needs, rows, tracks, set(self._gone.times(tracks))),
             )
         )
         to_come += len(pc.unique(tracks["path"].filter(pc.and_(due, pc.invert(stays)))))
@@ -344,12 +346,24 @@ def _counted(needs: pa.ChunkedArray, keys: pa.ChunkedArray) -> dict[str, int]:
     return dict(Counter(first.values()))
 
 
-def _audio_left(needs: pa.ChunkedArray, rows: pa.Table, tracks: pa.Table) -> dict[str, int]:
+def _audio_left(
+    needs: pa.ChunkedArray, rows: pa.Table, tracks: pa.Table, gone: set[str]
+) -> dict[str, int]:
+    """Tracks without sound audio that nothing is done about, by reason.
+
+    Args:
+        needs: What each track needs.
+        rows: Its row of ``audio``.
+        tracks: The track.
+        gone: Ids of the tracks that were taken down.
+    """
     listed = pc.is_null(tracks["gone_at"])
     failed = rows["status"].filter(pc.and_(listed, pc.equal(needs, Need.NOTHING)))
     left = Counter(status for status in failed.to_pylist() if status != Status.OK)
-    left[str(Need.NO_FILE)] = pc.sum(pc.and_(listed, pc.equal(needs, Need.NO_FILE))).as_py() or 0
-    return {reason: count for reason, count in left.items() if count}
+    without_file = tracks["track_id"].filter(pc.and_(listed, pc.equal(needs, Need.NO_FILE)))
+    for track_id in without_file.to_pylist():
+        left[_TAKEN_DOWN if track_id in gone else str(Need.NO_FILE)] += 1
+    return dict(left)
 
 
 def _if_sound(files: pa.Table, read_again: pa.Array) -> pa.Table:

@@ -204,14 +204,23 @@ def _opening_lines(plan: Plan) -> list[str]:
         return ["The lake holds no tracks yet: genre-assets run brings them."]
     if plan.is_empty:
         return ["Nothing to do: everything that the sources listed last is up to date."]
-    known = sum(work.seconds or 0.0 for work in plan.work)
-    total = (
-        _about(known)
-        if all(w.seconds is not None for w in plan.work if w.items)
-        else (f"more than {_words(known)}")
-    )
-    speed = f", in {total} at the speed of earlier runs" if known else ""
-    return [f"The next run would do this{speed}:"]
+    return [f"The next run would do this{_total_time(plan.work)}:"]
+
+
+def _total_time(works: list[Work]) -> str:
+    """Such as ``, in about 5 min at the speed of earlier runs, not counting what may follow``."""
+    known = sum(work.seconds or 0.0 for work in works)
+    if not known:
+        return ""
+    more = sum(work.at_most_more_seconds or 0.0 for work in works)
+    all_known = all(work.seconds is not None for work in works if work.items)
+    total = _about(known) if all_known else f"more than {_words(known)}"
+    said = f", in {total} at the speed of earlier runs"
+    if not any(work.at_most_more for work in works):
+        return said
+    if all(work.seconds is not None for work in works if not work.is_idle):
+        return f"{said}, or up to {_words(known + more)} with all that may follow"
+    return f"{said}, not counting what may follow"
 
 
 def _closing_lines(plan: Plan) -> list[str]:

@@ -47,10 +47,9 @@ def test_other_signals_are_nobodys_wish_to_end(monkeypatch):
     signal.signal(signal.SIGUSR1, before)
 
 
-@pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_that_arrives_as_a_run_turns_success_ends_the_main_job(
-    number, tmp_path, monkeypatch
-):
+@pytest.fixture
+def made(tmp_path, monkeypatch):
+    """The assets that a main job of two phases has made so far."""
     made = []
 
     @dg.asset
@@ -68,15 +67,31 @@ def test_a_signal_that_arrives_as_a_run_turns_success_ends_the_main_job(
     monkeypatch.setattr(pipeline, "_shards_with_tracks", lambda *_: ["folder_00"])
     monkeypatch.setattr(pipeline, "PER_SHARD", ["labels"])
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
+    return made
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    ("moment", "status"),
+    [
+        (dg.DagsterEventType.STEP_START, dg.DagsterRunStatus.CANCELED),
+        (dg.DagsterEventType.RUN_SUCCESS, dg.DagsterRunStatus.SUCCESS),
+    ],
+)
+def test_a_signal_ends_the_main_job_and_a_run_that_it_interrupts_is_canceled(
+    moment, status, number, made, tmp_path, monkeypatch
+):
     handle = dg.DagsterInstance.handle_new_event
 
     def handle_and_signal(self, event, *arguments, **options):
         handle(self, event, *arguments, **options)
-        if event.is_dagster_event and event.dagster_event_type == dg.DagsterEventType.RUN_SUCCESS:
+        if event.is_dagster_event and event.dagster_event_type == moment:
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", handle_and_signal)
     settings = read_settings({"GENRE_ASSETS_DATA": str(tmp_path)})
     with pytest.raises(KeyboardInterrupt):
         pipeline.run_pipeline(settings, "folder", "available", None, "auto")
-    assert made == ["folder_catalogue"]
+    assert "labels" not in made
+    with dg.DagsterInstance.get() as instance:
+        assert [run.status for run in instance.get_runs()] == [status]

@@ -32,7 +32,7 @@ def phases(monkeypatch):
     seen = []
 
     class Run:
-        def __init__(self, instance, outcome):
+        def __init__(self, instance, outcome, interrupts):
             pass
 
         def phase(self, assets, shards=None, task=None, ops=None):

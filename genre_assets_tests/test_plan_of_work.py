@@ -40,7 +40,7 @@ from genre_assets.models.dataset import build_task
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import save_model
 from genre_assets.models.training import train
-from genre_assets.plan import plan_of
+from genre_assets.plan import Plan, Work, plan_of
 from genre_assets.plan_view import as_json, print_plan
 from genre_assets.quarantine import ask_again
 from genre_assets.rates import record_rate
@@ -546,7 +546,7 @@ def test_what_was_taken_down_is_no_work(lake, site):
     take_down(lake, Store(lake.root), "track", "fma_site:1", "asked for", NOW)
     plan = plan_of(lake, site.base)
     assert told(plan) == {"fetches": {"new": 1}}
-    assert left(plan)["fetches"] == {"taken_down": 1}
+    assert left(plan) == {"fetches": {"taken_down": 1}, "audio": {"no file": 1, "taken_down": 1}}
 
 
 def test_an_old_failure_of_the_site_is_tried_again(lake, site):
@@ -621,6 +621,28 @@ def test_models_of_a_task_are_due_once_and_then_when_its_members_or_features_cha
     assert told(plan_of(lake)) == {"models/majority": {"other version": 1}}
     (folder / "training.json").write_text("{")
     assert told(plan_of(lake)) == {"models/majority": {"failed before": 1}}
+
+
+def test_models_that_a_take_down_deleted_are_to_be_trained_again(lake, a_trained_task):
+    a_trained_task()
+    track_id = lake.read(TASK_MEMBERS)["track_id"][0].as_py()
+    take_down(lake, Store(lake.root), "track", track_id, "asked for", NOW, in_advance=True)
+    plan = plan_of(lake)
+    assert told(plan) == {f"models/{name}": {"after a take-down": 1} for name in MODELS}
+
+
+def test_the_time_of_all_work_says_whether_what_may_follow_is_in_it(capsys):
+    due = Work("audio", SHARD, {"new": 1}, seconds=300.0, at_most_more_seconds=0.0)
+    more = Work("id3_tags", SHARD, {}, at_most_more=1, seconds=0.0, at_most_more_seconds=60.0)
+    unmeasured = Work("models/svm", "available", {}, at_most_more=1)
+    speed = "The next run would do this, in about 5 min at the speed of earlier runs"
+    for works, said in (
+        ([due], f"{speed}:"),
+        ([due, more], f"{speed}, or up to 6 min with all that may follow:"),
+        ([due, more, unmeasured], f"{speed}, not counting what may follow:"),
+    ):
+        print_plan(Plan(works, {"folder": NOW}), in_full=False)
+        assert capsys.readouterr().out.splitlines()[0] == said
 
 
 def test_models_may_follow_when_anything_before_them_is_due(lake, library, a_trained_task):

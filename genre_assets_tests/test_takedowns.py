@@ -390,7 +390,8 @@ def test_nothing_of_a_track_is_left_in_any_file_and_no_refresh_brings_it_back(a_
     assert done.removed.rows == {
         "audio": 1, "id3_tags": 1, "labels": 1, "spectrograms": 1, "summary_features": 1
     }  # fmt: skip
-    assert lake.partitions(TASK_MEMBERS) == lake.partitions(SCORES) == ["without_it"]
+    assert lake.partitions(SCORES) == ["without_it"]
+    assert not lake.read(TASK_MEMBERS, ["with_it"]).num_rows
     assert sorted(path.name for path in (a_lake.root / "models").iterdir()) == ["task=without_it"]
     assert sorted(path.name for path in (a_lake.root / "reports").iterdir()) == ["without_it"]
 
@@ -800,8 +801,10 @@ def test_a_task_is_known_by_any_file_that_names_the_track(a_lake):
     (a_lake.root / "reports" / "spared" / "index.html").write_text(f"<td>{GONE}0</td>")
     done = a_lake.take_down()
     assert done.removed.tasks == ("by_attribution", "by_predictions", "by_report")
-    assert a_lake.traces("by_attribution", "by_predictions", "by_report") == []
-    for table in (TASK_MEMBERS, TASK_NOTES, PREDICTIONS, LEAKY_PREDICTIONS, SCORES, CHAMPIONS):
+    for folder, name in (("models", "task=spared"), ("reports", "spared")):
+        assert [path.name for path in (a_lake.root / folder).iterdir()] == [name]
+    assert set(a_lake.lake.read(TASK_MEMBERS)["task"].to_pylist()) == {"spared"}
+    for table in (TASK_NOTES, PREDICTIONS, LEAKY_PREDICTIONS, SCORES, CHAMPIONS):
         assert a_lake.lake.partitions(table) == ["spared"]
 
 
@@ -811,14 +814,14 @@ def test_a_model_that_does_not_say_whom_it_learnt_from_goes_when_a_track_is_firs
     assert a_lake.take_down().removed.tasks == ("old",)
     a_lake.task("new", others, credited=False)
     assert a_lake.enforce().tasks == ()
-    assert a_lake.lake.partitions(TASK_MEMBERS) == ["new"]
+    assert a_lake.lake.partitions(SCORES) == ["new"]
 
 
 def test_a_model_that_was_in_training_when_its_track_went_is_deleted_when_it_is_stored(a_lake):
     a_lake.take_down()
     a_lake.task("late", [GONE, "fma_site:110"])
     assert a_lake.enforce().tasks == ("late",)
-    assert a_lake.traces(GONE, "late") == []
+    assert a_lake.traces(GONE) == a_lake.lake.partitions(SCORES) == []
 
 
 def test_a_refresh_that_began_before_does_not_undo_it(a_lake):
@@ -942,7 +945,9 @@ def test_whenever_it_is_killed_the_next_call_finishes_it(tmp_path, monkeypatch):
         recorded = a_lake.lake.read(TAKEDOWNS).num_rows
         assert recorded or a_lake.ids(AUDIO) == template.ids(AUDIO)
         a_lake.enforce() if recorded else a_lake.take_down()
-        assert a_lake.traces(GONE, "fma_site:110", sha256(content(100)), "a part", "styles") == []
+        assert a_lake.traces(GONE, "fma_site:110", sha256(content(100)), "a part") == []
+        [mark] = a_lake.traces("styles")
+        assert mark.startswith(f"{TASK_MEMBERS.name}/task=styles")
         assert not (root / "models" / "task=by_model").exists()
         assert list(root.glob(".taken_down.*")) == []
         assert not a_lake.enforce()

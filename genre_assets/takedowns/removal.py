@@ -323,9 +323,12 @@ def _folders_of(lake: Lake, task: str) -> list[Path]:
 
 
 def _forget(lake: Lake, task: str) -> None:
-    """Delete all that was made of a task."""
-    for folder in _folders_of(lake, task):
+    """Delete all that was made of a task, and leave it without members, so that it is made anew."""
+    *others, models = _folders_of(lake, task)
+    for folder in others:
         _discard(lake, folder)
+    lake.write(TASK_MEMBERS, TASK_MEMBERS.empty(), task)
+    _discard(lake, models)
 
 
 def _tasks(lake: Lake) -> set[str]:
