@@ -25,6 +25,9 @@ _END_BYTES = 8
 """The length of the footer and the closing ``PAR1``."""
 _LONGEST_REASON = 200
 
+_OPENED: set[tuple[Path, int, int]] = set()
+"""Files that could be opened, with their time and size: every step looks at all of the lake."""
+
 
 class DamagedFileError(Exception):
     """A file does not hold what was written to it.
@@ -147,7 +150,11 @@ def read_stored_schema(path: Path) -> pa.Schema:
 def opens(path: Path) -> bool:
     """Whether a file has a readable footer: what DuckDB needs in order to bind a view to it."""
     try:
-        pq.read_metadata(path)
+        found = path.stat()
+        version = (path, found.st_mtime_ns, found.st_size)
+        if version not in _OPENED:
+            pq.read_metadata(path)
+            _OPENED.add(version)
     except Exception:
         return False
     return True
