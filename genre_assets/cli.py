@@ -98,7 +98,7 @@ def _run(options: argparse.Namespace) -> int:
         from genre_assets.pipeline import run_pipeline
 
         status = run_pipeline(settings, source, task, models, options.sweep or "auto")
-    say(f"Done in {duration(time.monotonic() - started)}.")
+    say(f"{'Failed after' if status else 'Done in'} {duration(time.monotonic() - started)}.")
     return status
 
 

@@ -8,6 +8,9 @@ import dagster as dg
 
 from genre_assets.visible import in_one_line
 
+_NOT_EXECUTED = "Dependencies for step "
+"""How the message begins that Dagster logs for a step, such as a check, whose asset failed."""
+
 _STAGES = {
     "reading what the source lists": (
         "fma_site_catalogue",
@@ -62,7 +65,8 @@ class _Filter(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         meta = getattr(record, "dagster_meta", {})
         if meta.get("dagster_event") is None:
-            return record.levelno >= logging.INFO
+            is_dagsters = str(meta.get("orig_message")).startswith(_NOT_EXECUTED)
+            return record.levelno >= logging.INFO and not is_dagsters
         # Dagster's own events (step started, output handled, tracebacks) stay in its event log.
         event = meta["dagster_event"]
         if event.event_type_value != dg.DagsterEventType.STEP_START.value:

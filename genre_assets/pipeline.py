@@ -135,8 +135,6 @@ class _Run:
         for event in result.get_asset_materialization_events():
             self._count(event)
         for event in result.get_step_failure_events():
-            if _only_waited_for_another(event):
-                continue
             self._outcome.failures.append(_sentence(event))
 
     def _cancel(self, run: dg.DagsterRun) -> None:
@@ -152,12 +150,6 @@ class _Run:
             value = materialization.metadata.get(key)
             if isinstance(value, dg.IntMetadataValue | dg.FloatMetadataValue):
                 sums[key] += value.value or 0
-
-
-def _only_waited_for_another(event: dg.DagsterEvent) -> bool:
-    # The checks of an asset that failed: what failed is told of by itself.
-    error = event.step_failure_data.error
-    return error is not None and error.message.strip().find("Dependencies for step") >= 0
 
 
 def _sentence(event: dg.DagsterEvent) -> str:

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 _ENOUGH_TO_TELL = 5
-"""Done before a time left is told: the first ones pay for the start of the workers."""
+"""Done before a time left is told: a rate of fewer says little."""
 
 Log = Callable[[str], None]
 """Takes one line for the log."""
@@ -36,7 +36,7 @@ class Progress:
         self._total = total
         self._log = log
         self._every_s = every_s
-        self._started = self._said = time.monotonic()
+        self._started = self._said = self._first_done = time.monotonic()
         self.done = 0
         self.failed = 0
 
@@ -45,6 +45,8 @@ class Progress:
         self.done += 1
         self.failed += failed
         now = time.monotonic()
+        if self.done == 1:
+            self._first_done = now
         if now - self._said >= self._every_s or self.done == self._total:
             self._said = now
             self._log(self.line())
@@ -69,22 +71,24 @@ class Progress:
 
     def line(self) -> str:
         """The state in one line."""
-        seconds = max(time.monotonic() - self._started, 1e-9)
+        now = time.monotonic()
         if not self.done:
-            return f"0 of {self._total} {self._noun}, {duration(seconds)} so far"
-        rate = self.done / seconds
-        left = (self._total - self.done) / rate if rate else float("inf")
-        failed = f", {self.failed} failed" if self.failed else ""
-        tells = _ENOUGH_TO_TELL <= self.done < self._total
-        rest = f", {duration(left)} left" if tells else ""
-        pace = f"{rate:.1f}/s" if rate >= 1 else f"{1 / rate:.1f} s each" if rate else "0/s"
-        return f"{self.done} of {self._total} {self._noun}{failed}, {pace}{rest}"
+            return f"0 of {self._total} {self._noun}, {duration(now - self._started)} so far"
+        said = f"{self.done} of {self._total} {self._noun}"
+        if self.failed:
+            said += f", {self.failed} failed"
+        if self.done == 1:
+            return said
+        # The first one paid for the start of the workers.
+        rate = (self.done - 1) / max(now - self._first_done, 1e-9)
+        said += f", {rate:.1f}/s" if rate >= 1 else f", {1 / rate:.1f} s each"
+        if _ENOUGH_TO_TELL <= self.done < self._total:
+            said += f", {duration((self._total - self.done) / rate)} left"
+        return said
 
 
 def duration(seconds: float) -> str:
     """Seconds in words, such as ``2 min 5 s``."""
-    if seconds == float("inf"):
-        return "unknown time"
     minutes, seconds = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -66,7 +66,8 @@ def print_summary(lake: Lake, task: str, outcome: Outcome) -> None:
         _print_scores(console, lake, task)
     for text in outcome.failures:
         complain(f"FAILED: {in_one_line(text)}")
-    console.paragraph(_news(new))
+    if any(new.values()) or not outcome.failures:
+        console.paragraph(_news(new))
     if "evaluation_report" in outcome.assets:
         console.print(f"Report: {lake.root / 'reports' / task / 'index.html'}", soft_wrap=True)
     if (lake.root / FILE_NAME).exists():

@@ -72,7 +72,10 @@ def test_every_command_of_the_help_is_there():
     assert set(cli._COMMANDS) == set(COMMANDS)
 
 
-def test_the_time_of_a_run_counts_from_the_synthesis_of_the_demo(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize(("status", "ended"), [(0, "Done in"), (1, "Failed after")])
+def test_the_time_of_a_run_counts_from_the_synthesis_of_the_demo(
+    tmp_path, monkeypatch, capsys, status, ended
+):
     clock = [1000.0]
 
     @contextlib.contextmanager
@@ -82,12 +85,12 @@ def test_the_time_of_a_run_counts_from_the_synthesis_of_the_demo(tmp_path, monke
 
     def slow_pipeline(*_, **__):
         clock[0] += 5
-        return 0
+        return status
 
     monkeypatch.setenv("GENRE_ASSETS_DATA", str(tmp_path))
     monkeypatch.setenv("GENRE_ASSETS_FMA_SITE", "http://127.0.0.1:9")
     monkeypatch.setattr(cli.time, "monotonic", lambda: clock[0])
     monkeypatch.setattr(cli, "_demo_site", slow_site)
     monkeypatch.setattr("genre_assets.pipeline.run_pipeline", slow_pipeline)
-    assert cli.main(["run", "--source", "demo"]) == 0
-    assert capsys.readouterr().out.splitlines()[-1] == "Done in 2 min 5 s."
+    assert cli.main(["run", "--source", "demo"]) == status
+    assert capsys.readouterr().out.splitlines()[-1] == f"{ended} 2 min 5 s."

@@ -45,6 +45,11 @@ def test_events_of_dagster_and_debugging_are_left_out_and_a_message_is_one_line(
     records = [
         record("output", "audio", "STEP_OUTPUT"),
         record("noise", "audio", level=logging.DEBUG),
+        record(
+            "Dependencies for step audio_checks failed: ['audio']. Not executing.",
+            "audio_checks",
+            level=logging.ERROR,
+        ),
         record("two\nlines \x9b", "models__svm", level=logging.WARNING),
     ]
     assert shown(records) == [rf"{'models/svm':<28} WARNING: two\nlines \x9b"]

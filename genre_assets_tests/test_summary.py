@@ -215,6 +215,10 @@ def test_a_second_run_says_that_nothing_was_new_and_repeats_no_table(lake, capsy
     ) in said
     assert "What was done" not in said
 
+    outcome.failures.append("folder_catalogue: The music library is empty.")
+    assert "Nothing new" not in said_of(lake, capsys, monkeypatch, outcome)
+    outcome.failures.clear()
+
     record_rate(lake, "audio", 2, 1.0)
     record_rate(lake, "summary_features", 1, 1.0)
     folder = lake.root / "models" / f"task={TASK}" / "svm"

@@ -93,25 +93,26 @@ def train(
     parts = {kind: list(rows.parts(kind)) for kind in ("", "leaky_")}
     fits = sum(map(len, parts.values())) + (not rows.official)
     log(f"{counted(members.num_rows, 'track')}, {len(rows.columns)} features")
-    progress = Progress("models fitted", fits, log)
     kept = rows.split != "test"
-    chosen = rows.choose(spec, kept, seed)
+    chosen = rows.choose(spec, kept, seed, log)
     final = None
     told: dict[str, pa.Table] = {}
-    for kind, schema in (("", PREDICTIONS), ("leaky_", LEAKY_PREDICTIONS)):
-        answers = []
-        for learnt, asked, what in parts[kind]:
-            own = kind == "" and not np.array_equal(learnt, kept)
-            choice = rows.choose(spec, learnt, seed) if own else chosen
-            model = rows.fit(spec, choice, learnt, seed)
-            answers += rows.ask(model, spec.name, asked, kind)
+    progress = Progress("models fitted", fits, log)
+    with progress.kept_alive():
+        for kind, schema in (("", PREDICTIONS), ("leaky_", LEAKY_PREDICTIONS)):
+            answers = []
+            for learnt, asked, what in parts[kind]:
+                own = kind == "" and not np.array_equal(learnt, kept)
+                choice = rows.choose(spec, learnt, seed) if own else chosen
+                model = rows.fit(spec, choice, learnt, seed)
+                answers += rows.ask(model, spec.name, asked, kind)
+                progress.count()
+                if what == "test":
+                    final = model
+            told[kind] = schema.of_rows(answers).sort_by("track_id")
+        if final is None:
+            final = rows.fit(spec, chosen, kept, seed)
             progress.count()
-            if what == "test":
-                final = model
-        told[kind] = schema.of_rows(answers).sort_by("track_id")
-    if final is None:
-        final = rows.fit(spec, chosen, kept, seed)
-        progress.count()
     facts = {
         "model": spec.name,
         "description": spec.description,
@@ -204,7 +205,7 @@ class _Rows:
         for number in sorted(set(folds.tolist())):
             yield folds != number, folds == number, f"{kind}fold {number}"
 
-    def choose(self, spec: ModelSpec, learnt: np.ndarray, seed: int) -> Choice:
+    def choose(self, spec: ModelSpec, learnt: np.ndarray, seed: int, log: Log = silent) -> Choice:
         with _silenced(), _one_thread():
             return choose(
                 spec,
@@ -213,6 +214,7 @@ class _Rows:
                 self.group[learnt],
                 seed,
                 balanced=not self.official,
+                log=log,
             )
 
     def fit(self, spec: ModelSpec, choice: Choice, learnt: np.ndarray, seed: int) -> Any:

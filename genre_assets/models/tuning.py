@@ -26,6 +26,7 @@ from sklearn.pipeline import Pipeline
 
 from genre_assets.models.dataset import inner_folds, part_of
 from genre_assets.models.registry import INNER_FOLDS, MODELS, ModelSpec
+from genre_assets.progress import Log, Progress, counted, silent
 
 MOST_TRACKS = 1000
 """Training tracks that a choice is made on, whole artists of them; more would only take longer."""
@@ -68,6 +69,7 @@ def choose(
     seed: int,
     *,
     balanced: bool,
+    log: Log = silent,
 ) -> Choice:
     """Choose the settings of a model.
 
@@ -78,13 +80,14 @@ def choose(
         group: Group of each: its artist, with whatever shares an album or bytes.
         seed: Seed of the inner folds and of the model.
         balanced: Whether models are compared by balanced accuracy.
+        log: Takes lines about the progress, unless this process has chosen before.
 
     Returns:
         One of the model's candidates, or a choice for each of its parts.
     """
     if spec.parts:
         own = {
-            name: choose(MODELS[name], x, genre, group, seed, balanced=balanced)
+            name: choose(MODELS[name], x, genre, group, seed, balanced=balanced, log=log)
             for name in spec.parts
         }
         return Choice(parts=own)
@@ -97,8 +100,16 @@ def choose(
         spec.name, spec.version, candidates, genre.tolist(), group.tolist(), seed, balanced, of=x
     )
     if key not in _CHOSEN:
+        log(
+            f"{spec.name}: choosing settings among {counted(len(candidates), 'candidate')} on "
+            f"{counted(len(genre), 'track')}"
+        )
         tested_in = inner_folds(genre, group, INNER_FOLDS, seed)
-        frequencies, predicted = _out_of_fold(spec, candidates, x, genre, group, tested_in, seed)
+        fits = len(candidates) * len(np.unique(tested_in))
+        progress = Progress("candidate fits done", fits, log)
+        frequencies, predicted = _out_of_fold(
+            spec, candidates, x, genre, group, tested_in, seed, progress
+        )
         places = np.unique(genre, return_inverse=True)[1]
         _CHOSEN[key] = _best(candidates, frequencies, predicted, places, balanced)
     return _CHOSEN[key]
@@ -177,6 +188,7 @@ def _out_of_fold(
     group: np.ndarray,
     tested_in: np.ndarray,
     seed: int,
+    progress: Progress,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
     """What the genre frequencies and each candidate say of each fold, from the other folds."""
     genres = np.unique(genre)
@@ -198,6 +210,7 @@ def _out_of_fold(
             model.fit(seen[learnt], genre[learnt])
             columns = np.searchsorted(genres, model.classes_)
             probabilities[np.ix_(tested, columns)] = model.predict_proba(seen[tested])
+            progress.count()
     return frequencies, predicted
 
 

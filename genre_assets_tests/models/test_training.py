@@ -43,6 +43,18 @@ def test_the_real_mfcc_statistics_tell_hip_hop_from_rock(real_tables):
     assert accuracy(majority.predictions, "test") < 0.51
 
 
+def test_the_choice_of_settings_is_said_before_the_first_model_is_fitted(members):
+    lines = []
+    train(FAST["logistic_regression"], a_task(), members, echonest_of(members), 7, lines.append)
+    candidates = len(FAST["logistic_regression"].candidates)
+    begun, ended, fitted = lines[1:4]
+    assert begun == (
+        f"logistic_regression: choosing settings among {candidates} candidates on 96 tracks"
+    )
+    assert ended.startswith(f"{3 * candidates} of {3 * candidates} candidate fits done, ")
+    assert "models fitted" in fitted
+
+
 @pytest.mark.parametrize("name", FAST)
 def test_every_model_says_one_thing_of_every_track(members, name):
     trained = train(FAST[name], a_task(), members, echonest_of(members))
