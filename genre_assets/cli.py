@@ -174,7 +174,7 @@ def _run_beside(site: str | None, command: list[str]) -> int:
     """Run a command that finds the site, and end it when this program is ended."""
     environment = os.environ | ({"GENRE_ASSETS_FMA_SITE": site} if site else {})
     try:
-        running = subprocess.Popen(command, env=environment)  # noqa: S603
+        running = _started(command, environment)
     except OSError as error:
         raise UserError(f"{command[0]} cannot be run: {error.strerror}.") from error
     signal.signal(signal.SIGTERM, lambda *_: running.terminate())
@@ -182,6 +182,22 @@ def _run_beside(site: str | None, command: list[str]) -> int:
         # Ctrl-C reaches the command too, which ends in its own way.
         with contextlib.suppress(KeyboardInterrupt):
             return running.wait()
+
+
+def _started(command: list[str], environment: dict[str, str]) -> subprocess.Popen:
+    """Start a command that can be interrupted, also where this program ignores Ctrl-C.
+
+    A shell lets what it starts in the background ignore Ctrl-C, and Dagster treats SIGTERM as it
+    finds Ctrl-C treated: it would ignore both. In a process group of its own the command is still
+    out of reach of the terminal's Ctrl-C.
+    """
+    if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
+        return subprocess.Popen(command, env=environment)  # noqa: S603
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        return subprocess.Popen(command, env=environment, process_group=0)  # noqa: S603
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _plan(options: argparse.Namespace) -> int:

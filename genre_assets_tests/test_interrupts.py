@@ -2,12 +2,13 @@
 
 import os
 import signal
+import sys
 
 import dagster as dg
 import pytest
 from dagster._utils.interrupts import capture_interrupts
 
-from genre_assets import definitions, pipeline
+from genre_assets import cli, definitions, pipeline
 from genre_assets.interrupts import Interrupts
 from genre_assets.resources import LakeResource
 from genre_assets.settings import read_settings
@@ -37,6 +38,17 @@ def test_afterwards_signals_are_handled_as_before():
     with Interrupts():
         pass
     assert ([signal.getsignal(number) for number in SIGNALS], signal.set_wakeup_fd(-1)) == before
+
+
+def test_what_runs_beside_the_demo_site_can_be_interrupted_where_ctrl_c_is_ignored():
+    before = [signal.signal(number, signal.SIG_IGN) for number in SIGNALS]
+    its_handler = "import signal, sys; sys.exit(signal.getsignal(2) == signal.SIG_IGN)"
+    try:
+        assert cli._run_beside(None, [sys.executable, "-c", its_handler]) == 0
+        assert signal.getsignal(signal.SIGINT) == signal.SIG_IGN
+    finally:
+        for number, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(number, handler)
 
 
 def test_other_signals_are_nobodys_wish_to_end(monkeypatch):
