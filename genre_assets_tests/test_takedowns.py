@@ -356,7 +356,7 @@ def train_for_real(a_lake, name, labels):
     scores = score(honest, leaky, members, NOW)
     champion = choose_champion(scores, CHAMPIONS.empty(), honest, members, NOW)
     write_report(
-        report_path(lake, name), task, members, tracks.slice(0, 0), tracks.slice(0, 0), honest,
+        report_path(lake, name), task, members, tracks.slice(0, 0), honest,
         scores, champion, NOW, "the command",
     )  # fmt: skip
     rows = (TASK_MEMBERS, members), (PREDICTIONS, honest), (LEAKY_PREDICTIONS, leaky)

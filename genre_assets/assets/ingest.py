@@ -41,7 +41,7 @@ from genre_assets.resources import (
     MusicFolder,
     Workers,
 )
-from genre_assets.sources.catalogue import Catalogue, Kind, SourceError
+from genre_assets.sources.catalogue import Catalogue, Kind, SourceError, not_taken
 
 GROUP = "ingest"
 
@@ -317,15 +317,21 @@ def _record_sweep(
     )
     fingerprints = _tell_of_tracks(context, lake)
     record_rejections(lake, source, catalogue.rejected)
+    for note in catalogue.skipped:
+        context.log.info(note)
     for note in catalogue.notes:
         context.log.warning(note)
     listed, gone = catalogue.tracks.num_rows, sum(newly_gone.values())
     left_out = Counter(catalogue.rejected["kind"].to_pylist())
     rejected = left_out[Kind.TRACK] + left_out[Kind.SOUND]
-    context.log.info(
-        f"{counted(listed, 'track')} listed, {rejected} rejected, "
-        f"{gone or 'no'} known {'track has' if gone == 1 else 'tracks have'} disappeared"
-    )
+    said = [f"{counted(listed, 'track')} listed"]
+    said += [
+        not_taken(kind, left_out[kind])
+        for kind in (Kind.TRACK, Kind.SOUND, Kind.VALUE)
+        if left_out[kind]
+    ]
+    said.append(f"{gone or 'no'} known {'tracks have' if gone > 1 else 'track has'} disappeared")
+    context.log.info("; ".join(said))
     return account.result(
         rows_in=listed + rejected,
         rows=catalogue.tracks,
@@ -333,7 +339,7 @@ def _record_sweep(
         values_left_out=left_out[Kind.VALUE],
         version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
-        notes=dg.MetadataValue.json(catalogue.notes),
+        notes=dg.MetadataValue.json(catalogue.notes + catalogue.skipped),
         **more,
     )
 
