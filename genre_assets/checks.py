@@ -17,6 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
+from genre_assets.asset_log import warnings_of
 from genre_assets.assets import evaluation, features, ingest, metadata, models
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -48,6 +49,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.quality.verdict import Verdict, listed
 from genre_assets.resources import FmaSite, LakeResource
 from genre_assets.sources.shards import FMA_SHARDS, FOLDER_SHARDS
+from genre_assets.visible import in_one_line
 
 EVERY_MORNING = "41 6 * * *"
 """When the standing checks look again, though nothing was made: after the nightly sweep."""
@@ -113,7 +115,7 @@ def checks_of(asset: AssetOfTable, *checks: Check) -> dg.AssetChecksDefinition:
     def look(
         context: dg.AssetCheckExecutionContext, lake: LakeResource, fma_site: FmaSite
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output]:
-        stops = []
+        stops, warn = [], warnings_of(context)
         partitions = _partitions(context, asset)
         targets = {key: _target(context, asset, key) for key in partitions}
         for check in checks:
@@ -124,12 +126,12 @@ def checks_of(asset: AssetOfTable, *checks: Check) -> dg.AssetChecksDefinition:
                 verdict = check.judge(Subject(Lake(lake.root), partition, fma_site))
                 said = f"{check.name}{f' of {partition}' if partition else ''}: {verdict.sentence}"
                 if not verdict.passed:
-                    context.log.warning(said)
+                    warn(said)
                     stops += [said] * (check.blocking and not verdict.warning)
                 yield _evaluation(spec, partition, verdict, target)
             yield dg.Output(None, output_name=spec.get_python_identifier())
         if stops:
-            raise dg.Failure(listed(stops, most=3), allow_retries=False)
+            raise dg.Failure(in_one_line(listed(stops, most=3)), allow_retries=False)
 
     return look
 

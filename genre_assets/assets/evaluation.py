@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pyarrow as pa
 
+from genre_assets.asset_log import log_of, warnings_of
 from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
 from genre_assets.assets.metadata import id3_tags
@@ -56,7 +57,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
             opened.write(LEAKY_PREDICTIONS, leaky, name)
             enforce_takedowns(context, opened)
             for note in notes:
-                context.log.warning(note)
+                warnings_of(context)(note)
             context.add_asset_metadata(
                 account.metadata(
                     members.num_rows,
@@ -121,7 +122,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
                 chosen_at=datetime.now(UTC),
             )
             for why in best["why"].to_pylist():
-                context.log.info(f"{best['model'][0]}: {why}")
+                log_of(context)(f"The champion of {name} is {best['model'][0]}. {why}")
             opened.write(CHAMPIONS, best, name)
             context.add_asset_metadata(account.metadata(figures.num_rows, best), partition_key=name)
 
