@@ -233,11 +233,11 @@ def _sound(parts: Parts) -> list[Check]:
     return [
         Check(
             "rows_valid",
-            "Columns have the declared types, and what we wrote ourselves is as it has to be.",
+            "Columns have the declared types, and what the platform wrote itself obeys its rules.",
             rows_valid,
             blocking=True,
         ),
-        Check("keys_unique", "Each key stands once.", keys_unique, blocking=True),
+        Check("keys_unique", "No key occurs twice.", keys_unique, blocking=True),
     ]
 
 
@@ -250,7 +250,7 @@ def _plausible(parts: Parts) -> Check:
         return tables.values_plausible(subject.lake, parts(subject))
 
     return Check(
-        "values_plausible", "Values from files, tags, tables and pages are what they can be.", judge
+        "values_plausible", "Values from files, tags, tables and pages are plausible.", judge
     )
 
 
@@ -261,7 +261,7 @@ def _few_failures(table: Table) -> Check:
         return few_failures(subject.lake, table, str(subject.partition))
 
     return Check(
-        "few_failures", "No reason makes more than a small share of the tracks fail.", judge
+        "few_failures", "No more than a small share of the tracks fail for the same reason.", judge
     )
 
 
@@ -274,7 +274,7 @@ def _no_dead_features(table: Table) -> Check:
 
     return Check(
         "no_dead_features",
-        "No feature lacks all its values, and none is the same for many different tracks.",
+        "Every feature has values, and none is the same for many different tracks.",
         # Odd music may do that as well as a mistake of ours, and must not stop the rest.
         judge,
     )
@@ -338,7 +338,7 @@ asset_checks = [
         ),
         Check(
             "scrape_fresh",
-            "Every genre was swept whole lately.",
+            "Every genre was swept to its end recently.",
             _scrape_fresh,
             standing=True,
         ),
@@ -363,7 +363,8 @@ asset_checks = [
         *_sound(_every(LABELS, TAKEDOWNS, REVOKED_TAKEDOWNS)),
         Check(
             "nothing_failed",
-            "Nothing in the lake failed; otherwise what, how often and why, most frequent first.",
+            "Nothing in the lake failed. If something did: what, how often and why, most "
+            "frequent first.",
             _nothing_failed,
             standing=True,
         ),

@@ -102,8 +102,8 @@ class MusicFolder(dg.ConfigurableResource):
     root: str | None = Field(default=None, description="A music library (GENRE_ASSETS_FOLDER).")
     genres: bool = Field(
         default=False,
-        description="Whether folders that are named like genres say the genre of what lies in "
-        "them and has none in its tags (GENRE_ASSETS_FOLDER_GENRES).",
+        description="Whether folders that are named after genres give the genre of the files in "
+        "them whose tags have none (GENRE_ASSETS_FOLDER_GENRES).",
     )
     believe_removals: bool = _BELIEVE_REMOVALS
 

@@ -185,9 +185,9 @@ def _precomputed_asset(
             rows = pa.concat_tables([table.empty(), *found.shards.values()])
             left_out = sum(found.left_out.values())
             log_of(context)(
-                f"{counted(rows.num_rows, 'row')} taken from {path}, {left_out} left out"
+                f"{counted(rows.num_rows, 'row')} taken from {path}, {left_out:,} left out"
                 if path.exists()
-                else f"The dataset has no {file_name}: nothing to take."
+                else f"The dataset has no {file_name}, so there is nothing to take."
             )
             return account.result(
                 rows.num_rows + left_out,

@@ -169,8 +169,8 @@ def bring_up_to_date(
         stored = trained_before(lake, task, spec.name, members, features)
         if stored:
             log(
-                f"{spec.name} is up to date: it was trained on these members of {task} by this "
-                f"code at {stored.facts['made_at']}."
+                f"{spec.name} is up to date: it was trained on {stored.facts['made_at'][:10]} on "
+                f"these tracks of {task}, by this version of its code."
             )
             write_credits(lake, members, stored.path)
         else:

@@ -239,7 +239,7 @@ def _of_subset(rows: pa.Table, subset: str, path: Path, rejected: list[Rejection
     for row in rows.filter(pc.invert(known)).select(["row", "id", "subset"]).to_pylist():
         if subset == "full":
             break
-        reason = f"Its subset {row['subset']!r} is none of {', '.join(FMA_SUBSETS)}."
+        reason = f"Its subset {row['subset']!r} is not one of {', '.join(FMA_SUBSETS)}."
         rejected.append(Rejection(str(path), f"row {row['row']}, track id {row['id']}", reason))
     if subset == "full":
         return rows
