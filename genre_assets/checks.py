@@ -17,6 +17,7 @@ from dagster._core.definitions.asset_checks.asset_check_evaluation import (
     AssetCheckEvaluationTargetMaterializationData as Target,
 )
 
+from genre_assets.asset_log import warnings_of
 from genre_assets.assets import evaluation, features, ingest, metadata, models
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -48,6 +49,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.quality.verdict import Verdict, listed
 from genre_assets.resources import FmaSite, LakeResource
 from genre_assets.sources.shards import FMA_SHARDS, FOLDER_SHARDS
+from genre_assets.visible import in_one_line
 
 EVERY_MORNING = "41 6 * * *"
 """When the standing checks look again, though nothing was made: after the nightly sweep."""
@@ -113,7 +115,7 @@ def checks_of(asset: AssetOfTable, *checks: Check) -> dg.AssetChecksDefinition:
     def look(
         context: dg.AssetCheckExecutionContext, lake: LakeResource, fma_site: FmaSite
     ) -> Iterator[dg.AssetCheckEvaluation | dg.Output]:
-        stops = []
+        stops, warn = [], warnings_of(context)
         partitions = _partitions(context, asset)
         targets = {key: _target(context, asset, key) for key in partitions}
         for check in checks:
@@ -124,12 +126,12 @@ def checks_of(asset: AssetOfTable, *checks: Check) -> dg.AssetChecksDefinition:
                 verdict = check.judge(Subject(Lake(lake.root), partition, fma_site))
                 said = f"{check.name}{f' of {partition}' if partition else ''}: {verdict.sentence}"
                 if not verdict.passed:
-                    context.log.warning(said)
+                    warn(said)
                     stops += [said] * (check.blocking and not verdict.warning)
                 yield _evaluation(spec, partition, verdict, target)
             yield dg.Output(None, output_name=spec.get_python_identifier())
         if stops:
-            raise dg.Failure(listed(stops, most=3), allow_retries=False)
+            raise dg.Failure(in_one_line(listed(stops, most=3)), allow_retries=False)
 
     return look
 
@@ -231,11 +233,11 @@ def _sound(parts: Parts) -> list[Check]:
     return [
         Check(
             "rows_valid",
-            "Columns have the declared types, and what we wrote ourselves is as it has to be.",
+            "Columns have the declared types, and what the platform wrote itself obeys its rules.",
             rows_valid,
             blocking=True,
         ),
-        Check("keys_unique", "Each key stands once.", keys_unique, blocking=True),
+        Check("keys_unique", "No key occurs twice.", keys_unique, blocking=True),
     ]
 
 
@@ -248,7 +250,7 @@ def _plausible(parts: Parts) -> Check:
         return tables.values_plausible(subject.lake, parts(subject))
 
     return Check(
-        "values_plausible", "Values from files, tags, tables and pages are what they can be.", judge
+        "values_plausible", "Values from files, tags, tables and pages are plausible.", judge
     )
 
 
@@ -259,7 +261,7 @@ def _few_failures(table: Table) -> Check:
         return few_failures(subject.lake, table, str(subject.partition))
 
     return Check(
-        "few_failures", "No reason makes more than a small share of the tracks fail.", judge
+        "few_failures", "No more than a small share of the tracks fail for the same reason.", judge
     )
 
 
@@ -272,7 +274,7 @@ def _no_dead_features(table: Table) -> Check:
 
     return Check(
         "no_dead_features",
-        "No feature lacks all its values, and none is the same for many different tracks.",
+        "Every feature has values, and none is the same for many different tracks.",
         # Odd music may do that as well as a mistake of ours, and must not stop the rest.
         judge,
     )
@@ -336,7 +338,7 @@ asset_checks = [
         ),
         Check(
             "scrape_fresh",
-            "Every genre was swept whole lately.",
+            "Every genre was swept to its end recently.",
             _scrape_fresh,
             standing=True,
         ),
@@ -361,7 +363,8 @@ asset_checks = [
         *_sound(_every(LABELS, TAKEDOWNS, REVOKED_TAKEDOWNS)),
         Check(
             "nothing_failed",
-            "Nothing in the lake failed; otherwise what, how often and why, most frequent first.",
+            "Nothing in the lake failed. If something did: what, how often and why, most "
+            "frequent first.",
             _nothing_failed,
             standing=True,
         ),

@@ -248,7 +248,8 @@ def _take_down(options: argparse.Namespace) -> int:
 def _is_confirmed(what: str) -> bool:
     if not sys.stdin.isatty():
         raise UserError(
-            "Nothing was removed, because there is no terminal to ask for confirmation at: add "
+            "Nothing was removed, because there is no terminal on which to ask for "
+            "confirmation: add "
             "--yes to remove without being asked, or --dry-run to see what would go."
         )
     say(what)

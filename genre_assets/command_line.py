@@ -106,16 +106,18 @@ def _version() -> str:
 
 
 def _add_run(commands) -> None:
-    run = commands.add_parser(
+    run = _add_command(
+        commands,
         "run",
-        help="bring everything up to date, from a source to an evaluated model",
-        description="Bring the lake up to date through Dagster: catalogue, downloads, audio, tags, "
+        "bring everything up to date, from a source to an evaluated model",
+        "Bring the lake up to date through Dagster: catalogue, downloads, audio, tags, "
         "labels, features, models, scores and report. What did not change is not done again. "
         "Everything that fails is recorded with its reason and stops nothing else.",
-        epilog="examples:\n"
-        "  genre-assets run\n"
-        "  GENRE_ASSETS_FOLDER=~/Music genre-assets run --source folder\n"
-        "  genre-assets run --task six_styles --models svm,majority\n\n" + _ENDS,
+        [
+            "genre-assets run",
+            "GENRE_ASSETS_FOLDER=~/Music genre-assets run --source folder",
+            "genre-assets run --task six_styles --models svm,majority",
+        ],
     )
     run.add_argument(
         "--source",
@@ -145,17 +147,19 @@ def _add_run(commands) -> None:
 
 
 def _add_plan(commands) -> None:
-    plan = commands.add_parser(
+    plan = _add_command(
+        commands,
         "plan",
-        help="show what a run would do, why and how long it takes, without doing it",
-        description="Show what a run would do with the lake as it is: for each step what is new or "
+        "show what a run would do, why and how long it takes, without doing it",
+        "Show what a run would do with the lake as it is: for each step what is new or "
         "changed, what an older version of the code made, what failed and is worth another try, "
         "and how long that takes at the speed of earlier runs. Nothing is run, downloaded or "
         "written.",
-        epilog="examples:\n"
-        "  genre-assets plan\n"
-        "  genre-assets plan --asset audio    one step, with all of its shards\n"
-        "  genre-assets plan --json\n\n" + _ENDS,
+        [
+            "genre-assets plan",
+            "genre-assets plan --asset audio    one step, with all of its shards",
+            "genre-assets plan --json",
+        ],
     )
     plan.add_argument(
         "--asset", metavar="NAME", help="show this step only, with all of its partitions"
@@ -164,17 +168,19 @@ def _add_plan(commands) -> None:
 
 
 def _add_query(commands) -> None:
-    query = commands.add_parser(
+    query = _add_command(
+        commands,
         "query",
-        help="ask the lake a question in SQL and print the answer",
-        description="Ask the lake a question in SQL (DuckDB) and print the answer as a table. "
+        "ask the lake a question in SQL and print the answer",
+        "Ask the lake a question in SQL (DuckDB) and print the answer as a table. "
         "Numbers are rounded to what can be read; --csv and --json keep all their digits and have "
         "no limit of rows.",
-        epilog="examples:\n"  # noqa: S608 (no query that is run)
-        '  genre-assets query "SHOW TABLES"\n'
-        '  genre-assets query "DESCRIBE tracks"\n'
-        "  genre-assets query \"SELECT status, reason FROM audio WHERE status <> 'ok'\"\n"
-        '  genre-assets query --csv "SELECT track_id, title FROM tracks" > tracks.csv\n\n' + _ENDS,
+        [
+            'genre-assets query "SHOW TABLES"',
+            'genre-assets query "DESCRIBE tracks"',
+            "genre-assets query \"SELECT status, reason FROM audio WHERE status <> 'ok'\"",
+            'genre-assets query --csv "SELECT track_id, title FROM tracks" > tracks.csv',
+        ],
     )
     query.add_argument("sql", metavar="SQL", help='one statement, such as "SELECT * FROM scores"')
     form = query.add_mutually_exclusive_group()
@@ -191,16 +197,18 @@ def _add_query(commands) -> None:
 
 
 def _add_retry(commands) -> None:
-    retry = commands.add_parser(
+    retry = _add_command(
+        commands,
         "retry",
-        help="let the next run try again what failed",
-        description="Mark failures so that the next run tries them again: all of them, or those "
+        "let the next run try again what failed",
+        "Mark failures so that the next run tries them again: all of them, or those "
         "that the options name. Without this, a file that failed is tried again when the file or "
         "the version of the code changes.",
-        epilog="examples:\n"
-        "  genre-assets retry\n"
-        "  genre-assets retry --status undecodable\n"
-        "  genre-assets retry --track fma_site:1234 --table audio\n\n" + _ENDS,
+        [
+            "genre-assets retry",
+            "genre-assets retry --status undecodable",
+            "genre-assets retry --track fma_site:1234 --table audio",
+        ],
     )
     retry.add_argument("--status", metavar="KIND", help="kind of failure, such as undecodable")
     retry.add_argument("--track", metavar="ID", help="a track_id, such as fma_site:1234")
@@ -213,19 +221,21 @@ def _add_retry(commands) -> None:
 
 
 def _add_take_down(commands) -> None:
-    takedown = commands.add_parser(
+    takedown = _add_command(
+        commands,
         "take-down",
-        help="remove a track or an artist with everything made from it, and keep it out",
-        description="Remove a track, or all tracks of an artist, with every row, feature, model "
+        "remove a track or an artist with everything made from it, and keep it out",
+        "Remove a track, or all tracks of an artist, with every row, feature, model "
         "and report that was made from them, and the audio that was downloaded; and keep them out "
         "of every later run. Files of your own music library or dataset are never deleted. What "
-        "would be removed is shown first, and a person has to type yes, or a script to say --yes.",
-        epilog="examples:\n"
-        '  genre-assets take-down artist "Lena Vega" --dry-run\n'
-        '  genre-assets take-down artist "Lena Vega" --reason "asked for by the artist"\n'
-        '  genre-assets take-down track fma_site:1234 --yes --reason "asked for by the label"\n'
-        '  genre-assets take-down artist "Lena Vega" --undo\n'
-        '  genre-assets query "FROM takedowns"            all that were ever recorded\n\n' + _ENDS,
+        "would be removed is shown first, and a person has to type yes, unless you add --yes.",
+        [
+            'genre-assets take-down artist "Lena Vega" --dry-run',
+            'genre-assets take-down artist "Lena Vega" --reason "asked for by the artist"',
+            'genre-assets take-down track fma_site:1234 --yes --reason "asked for by the label"',
+            'genre-assets take-down artist "Lena Vega" --undo',
+            'genre-assets query "FROM takedowns"            all that are in force',
+        ],
     )
     takedown.add_argument("kind", choices=("track", "artist"), help="track or artist")
     takedown.add_argument(
@@ -253,49 +263,79 @@ def _add_take_down(commands) -> None:
 
 
 def _add_attribution(commands) -> None:
-    credits_ = commands.add_parser(
+    credits_ = _add_command(
+        commands,
         "attribution",
-        help="write credits for all tracks whose audio is in the lake to a CSV file",
-        description="Write title, artist, page and licence of every track whose audio is in the "
+        "write credits for all tracks whose audio is in the lake to a CSV file",
+        "Write title, artist, page and licence of every track whose audio is in the "
         "lake to a CSV file.",
-        epilog="examples:\n  genre-assets attribution credits.csv\n\n" + _ENDS,
+        [
+            "genre-assets attribution credits.csv",
+        ],
     )
-    credits_.add_argument("file", metavar="FILE", type=Path, help="such as credits.csv")
+    credits_.add_argument(
+        "file", metavar="FILE", type=Path, help="the CSV file to write, such as credits.csv"
+    )
 
 
 def _add_demo_site(commands) -> None:
-    demo = commands.add_parser(
+    demo = _add_command(
+        commands,
         "demo-site",
-        help="serve the demo's site on this machine, until Ctrl-C or while a command runs",
-        description="Serve a replica of the site on 127.0.0.1, with synthetic music or with rows "
+        "serve the demo's site on this machine, until Ctrl-C or while a command runs",
+        "Serve a replica of the site on 127.0.0.1, with synthetic music or with rows "
         "of your own. With a command after --, run it with GENRE_ASSETS_FMA_SITE set, and end "
         "when it ends.",
-        epilog="examples:\n"
-        "  genre-assets demo-site --port 8765\n"
-        "  genre-assets demo-site -- genre-assets run --source fma-site\n\n" + _ENDS,
-    )
-    demo.add_argument("--port", type=_port, default=8765, help="0 takes a free one (default: 8765)")
-    demo.add_argument(
-        "--rows", metavar="FILE", type=Path, help="serve the listing rows of a JSON file instead"
+        [
+            "genre-assets demo-site --port 8765",
+            "genre-assets demo-site -- genre-assets run --source fma-site",
+        ],
     )
     demo.add_argument(
-        "words", nargs=argparse.REMAINDER, metavar="-- COMMAND …", help="a command to run meanwhile"
+        "--port",
+        type=_port,
+        default=8765,
+        help="port of the site; 0 takes a free one (default: 8765)",
+    )
+    demo.add_argument(
+        "--rows",
+        metavar="FILE",
+        type=Path,
+        help="serve the listing rows of a JSON file instead of the demo's music",
+    )
+    demo.add_argument(
+        "words",
+        nargs=argparse.REMAINDER,
+        metavar="-- COMMAND …",
+        help="a command to run while the site is served",
     )
 
 
 def _add_dev(commands) -> None:
-    dev = commands.add_parser(
+    dev = _add_command(
+        commands,
         "dev",
-        help="serve the Dagster UI on this machine, until Ctrl-C",
-        description="Serve Dagster's UI on 127.0.0.1, with the daemon that keeps assets up to "
-        "date. Without a source of your own the demo's site is served too.",
-        epilog="examples:\n"
-        "  genre-assets dev                   on port 3000\n"
-        "  genre-assets dev --port 3001\n\n" + _ENDS,
+        "serve the Dagster UI on this machine, until Ctrl-C",
+        "Serve Dagster's UI on 127.0.0.1, with the daemon that keeps assets up to "
+        "date. Unless a source of your own is set, the demo's site is served too.",
+        [
+            "genre-assets dev                   on port 3000",
+            "genre-assets dev --port 3001",
+        ],
     )
-    dev.add_argument("--port", type=_port, default=3000, help="of the UI (default: 3000)")
+    dev.add_argument("--port", type=_port, default=3000, help="port of the UI (default: 3000)")
     dev.add_argument(
-        "--demo-site-port", type=_port, default=8765, help="of the demo's site (default: 8765)"
+        "--demo-site-port", type=_port, default=8765, help="port of the demo's site (default: 8765)"
+    )
+
+
+def _add_command(
+    commands, name: str, summary: str, description: str, examples: Iterable[str]
+) -> argparse.ArgumentParser:
+    """A command whose help ends with examples and the exit statuses."""
+    lines = "".join(f"  {example}\n" for example in examples)
+    return commands.add_parser(
+        name, help=summary, description=description, epilog=f"examples:\n{lines}\n{_ENDS}"
     )
 
 

@@ -1,6 +1,7 @@
 """JSON and YAML from a file or a page, which may be wrong in any way."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import yaml
@@ -19,13 +20,7 @@ def parse_json(text: str) -> Any:
     Raises:
         DocumentError: If it is not JSON, or is nested or as long as nothing sensible is.
     """
-    _refuse_long(text)
-    try:
-        return json.loads(text)
-    except RecursionError:
-        raise DocumentError("it is nested too deeply") from None
-    except ValueError as error:
-        raise DocumentError(str(error)) from error
+    return _parsed(text, json.loads)
 
 
 def parse_yaml(text: str) -> Any:
@@ -34,16 +29,16 @@ def parse_yaml(text: str) -> Any:
     Raises:
         DocumentError: If it is not YAML, or is nested or as long as nothing sensible is.
     """
-    _refuse_long(text)
+    return _parsed(text, yaml.safe_load)
+
+
+def _parsed(text: str, parse: Callable[[str], Any]) -> Any:
+    if len(text) > LONGEST_CHARACTERS:
+        raise DocumentError(f"it has more than {LONGEST_CHARACTERS:,} characters")
     try:
-        return yaml.safe_load(text)
+        return parse(text)
     except RecursionError:
         raise DocumentError("it is nested too deeply") from None
     except (ValueError, TypeError, AttributeError, yaml.YAMLError) as error:
-        # Such as a date of the 40th of May, or a mapping with a list for a key.
+        # YAML raises all of these, for such as the 40th of May or a mapping with a list for a key.
         raise DocumentError(" ".join(str(error).split())) from error
-
-
-def _refuse_long(text: str) -> None:
-    if len(text) > LONGEST_CHARACTERS:
-        raise DocumentError(f"it has more than {LONGEST_CHARACTERS:,} characters")

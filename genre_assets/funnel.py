@@ -22,13 +22,17 @@ from genre_assets.progress import counted
 NO_AUDIO = "no audio here"
 _IN_WORDS = {
     Status.TRUNCATED: "cut off or damaged",
-    Status.NO_AUDIO: "without a sample of audio",
+    Status.NO_AUDIO: "with no audio in it",
     "no_licence": "without a licence",
     "licence_excluded": "under an excluded licence",
     "no_file": "without a file at the source",
     "disallowed": "not allowed by robots.txt",
 }
 """Names of what became of a track that a reader would not understand as they are."""
+
+
+_COUNTED_BEFORE = ("excluded: ", "with no row in ", "no row in ")
+"""How notes of a task begin that say what an earlier step or the labels have said already."""
 
 
 @dataclass(frozen=True)
@@ -39,11 +43,13 @@ class Step:
         name: What they are, such as ``with usable audio``.
         tracks: How many they are.
         dropped: Why others of the step before are not among them, in words, and how many.
+        is_aside: Whether the dropped ones still count in the steps after this one.
     """
 
     name: str
     tracks: int
     dropped: dict[str, int] = field(default_factory=dict)
+    is_aside: bool = False
 
     def __str__(self) -> str:
         """The step in words, such as ``131 with usable audio (2 are without a licence)``."""
@@ -86,13 +92,13 @@ def funnel(lake: Lake, task: str | None = None) -> list[Step]:
         steps.append(Step("with features", len(analysed), dropped))
     else:
         # Published with the dataset, whether its audio is here or not.
-        steps[-1] = Step("with usable audio", len(usable), {NO_AUDIO: len(listed - usable)})
-        dropped = {"without": len(listed - analysed)} if listed - analysed else {}
+        without = {NO_AUDIO: len(listed - usable)} if listed - usable else {}
+        steps[-1] = Step("with usable audio", len(usable), without, is_aside=True)
+        dropped = {"without them": len(listed - analysed)} if listed - analysed else {}
         steps.append(Step(f"with published features ({table.name})", len(analysed), dropped))
     if task:
         taken = listed & set(members["track_id"].to_pylist())
-        why = _why_in_no_task(lake)
-        dropped = _counted(analysed - taken, why, _other_reasons(lake, task))
+        dropped = _why_not_in(lake, task, analysed - taken)
         steps.append(Step(f"in the task {task}", len(taken), dropped))
     return steps
 
@@ -100,6 +106,14 @@ def funnel(lake: Lake, task: str | None = None) -> list[Step]:
 def sentence(steps: list[Step]) -> str:
     """The steps in one sentence."""
     return ", ".join(map(str, steps)) + "."
+
+
+def all_left_out(steps: list[Step]) -> dict[str, int]:
+    """Why listed tracks did not get through all steps, in words, and how many."""
+    every: Counter[str] = Counter()
+    for step in steps:
+        every.update({} if step.is_aside else step.dropped)
+    return dict(every)
 
 
 def without_audio(steps: list[Step]) -> str | None:
@@ -141,24 +155,27 @@ def _when(row: dict):
     return row["fetched_at"]
 
 
-def _why_in_no_task(lake: Lake) -> dict[str, str]:
-    rows = lake.read(LABELS, columns=["track_id", "excluded"]).to_pylist()
-    return {row["track_id"]: row["excluded"].partition(":")[0] for row in rows if row["excluded"]}
+def _why_not_in(lake: Lake, task: str, track_ids: set[str]) -> dict[str, int]:
+    """Why tracks take no part in a task: because no task takes them, or as its notes say."""
+    reasons = _by_track(lake, LABELS, "excluded")
+    excluded = {key: reason.partition(":")[0] for key, reason in reasons.items() if reason}
+    known = _counted(track_ids & excluded.keys(), excluded, "")
+    number = len(track_ids - excluded.keys())
+    noted = _noted(lake, task)
+    if number and sum(noted.values()) != number:
+        # The notes are older than the tracks that are listed now.
+        noted = {" or ".join(noted) or "not used by it": number}
+    return known | (noted if number else {})
 
 
-def _other_reasons(lake: Lake, task: str) -> str:
-    """Why else tracks take no part in a task, as its notes say it."""
-    notes = lake.read(TASK_NOTES, [task], ["kind", "text"]).to_pylist()
-    texts = [note["text"] for note in notes if note["kind"] == "left_out"]
-    others = [text for text in texts if not text.startswith(("excluded: ", "no row in "))]
-    return " or ".join(map(_of_a_track, others)) or "not needed by it"
-
-
-def _of_a_track(note: str) -> str:
-    """A note of a task as something that a track is."""
-    if note.startswith("too little "):
-        return f"of {note.removeprefix('too little ')}, which has too few"
-    return f"with {note}" if note.startswith(("several ", "no ")) else note
+def _noted(lake: Lake, task: str) -> dict[str, int]:
+    """Why tracks that a task might take are not in it, as its notes say."""
+    notes = lake.read(TASK_NOTES, [task], ["kind", "text", "tracks"]).to_pylist()
+    return {
+        note["text"]: note["tracks"]
+        for note in notes
+        if note["kind"] == "left_out" and not note["text"].startswith(_COUNTED_BEFORE)
+    }
 
 
 def _counted(keys: Iterable[str], why: dict[str, str], otherwise: str) -> dict[str, int]:

@@ -11,6 +11,7 @@ from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.settings import Settings
+from genre_assets.sources.catalogue import source_in_words
 from genre_assets.sources.shards import SHARDS
 from genre_assets.summary import COUNTED, Outcome, print_summary
 from genre_assets.terminal import complain
@@ -68,7 +69,9 @@ def run_pipeline(
         phase(ingest, ops=modes)
         present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
         if not outcome.failures and not present:
-            outcome.failures.append(f"The source {source} lists no tracks.")
+            outcome.failures.append(
+                f"There are no tracks in {source_in_words(TRACKS_OF_SOURCE[source])}."
+            )
         if not outcome.failures:
             made = [shard for shard in present if lake.path(SPECTROGRAMS, shard)]
             with_shards = [SPECTROGRAMS.name] if made == present else []

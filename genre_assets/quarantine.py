@@ -111,7 +111,9 @@ class Asked:
             )
         elif self.kinds:
             kinds = ", ".join(f"{kind} ({n:,})" for kind, n in self.kinds.most_common())
-            lines.append(f"Nothing was marked, because nothing matches. What failed is {kinds}.")
+            lines.append(
+                f"Nothing was marked, because no failure matches. The failures are: {kinds}."
+            )
         else:
             place = f" in {self.table}" if self.table else ""
             lines.append(f"Nothing was marked: there is nothing to retry{place}.")
@@ -147,7 +149,7 @@ def ask_again(
     ids = listed["track_id"].to_pylist()
     if track_id is not None and track_id not in ids:
         hint = did_you_mean(track_id, ids) or 'Look it up: genre-assets query "FROM tracks".'
-        raise UserError(f"No source ever listed a track of the id {track_id!r}. {hint}")
+        raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}")
     there = listed.filter(pc.is_null(listed["gone_at"])).to_pylist()
     url_of = {row["track_id"]: row["file_url"] for row in there}
     request = _Request(lake, status, track_id, url_of, Asked(table=table))
@@ -256,7 +258,8 @@ class _Request:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
-                f"A run is at work on {written_with.name} of {shard}: ask again when it is done."
+                f"A run is at work on {written_with.name} of {shard}: run this command again "
+                "when it is done."
             ) from None
         try:
             mark = self._mark_fetches if table == FETCHES else self._mark_rows

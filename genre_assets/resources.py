@@ -12,6 +12,7 @@ import dagster as dg
 import pyarrow as pa
 from pydantic import Field
 
+from genre_assets.asset_log import warn_anywhere
 from genre_assets.audio.workers import WorkerPool, end_with_parent
 from genre_assets.lake.access import require_writable, sentence_for
 from genre_assets.lake.tables import Lake
@@ -42,7 +43,7 @@ class LakeResource(dg.ConfigurableResource):
 
         # The process of a step would outlive a run that is killed, and go on with all its shards.
         end_with_parent()
-        lake = Lake(self.root, warn=dg.get_dagster_logger().warning)
+        lake = Lake(self.root, warn=warn_anywhere)
         try:
             require_writable(lake.root)
             try:
@@ -101,8 +102,8 @@ class MusicFolder(dg.ConfigurableResource):
     root: str | None = Field(default=None, description="A music library (GENRE_ASSETS_FOLDER).")
     genres: bool = Field(
         default=False,
-        description="Whether folders that are named like genres say the genre of what lies in "
-        "them and has none in its tags (GENRE_ASSETS_FOLDER_GENRES).",
+        description="Whether folders that are named after genres give the genre of the files in "
+        "them whose tags have none (GENRE_ASSETS_FOLDER_GENRES).",
     )
     believe_removals: bool = _BELIEVE_REMOVALS
 

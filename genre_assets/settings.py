@@ -129,13 +129,14 @@ def require_opt_in(site: Site, live: bool, contact: str | None) -> None:
         return
     if not live:
         raise SettingError(
-            f"{site.base} is not on this machine and is not scraped unasked: read its terms and "
+            f"{site.base} is not on this machine and is not scraped without your permission: "
+            "read its terms and "
             "robots.txt, then allow it with GENRE_ASSETS_FMA_SITE_LIVE=yes."
         )
     if not contact:
         raise SettingError(
-            f"Whoever scrapes {site.base} says who they are: let GENRE_ASSETS_FMA_SITE_CONTACT "
-            "name a mail address or a page."
+            f"Whoever scrapes {site.base} has to say who they are: let "
+            "GENRE_ASSETS_FMA_SITE_CONTACT name a mail address or a page."
         )
     if not contact.isprintable() or not contact.isascii():
         raise SettingError(
@@ -262,7 +263,7 @@ def _folder(env: _Looked, name: str) -> Path | None:
     path = _absolute(name, value)
     if not path.is_dir():
         raise SettingError(
-            f"{name} is {path}, where no folder is: name an existing folder, or mount it."
+            f"{name} is {path}, but there is no folder: name an existing folder, or mount it."
         )
     return path
 
@@ -338,7 +339,7 @@ def _workers(value: str | None) -> int:
             else os.cpu_count() or 1
         )
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
-        raise SettingError(f"GENRE_ASSETS_WORKERS is {value!r}: use a whole number from 1 on.")
+        raise SettingError(f"GENRE_ASSETS_WORKERS is {value!r}: use a whole number of 1 or more.")
     if int(value) > _MOST_WORKERS:
         raise SettingError(
             f"GENRE_ASSETS_WORKERS is {value}, and all of them start at once: use at most "

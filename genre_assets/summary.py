@@ -9,7 +9,12 @@ from rich.console import Console
 from rich.table import Table as Grid
 
 from genre_assets.documents import parse_json
-from genre_assets.evaluation.champion import below_most_frequent, ranked
+from genre_assets.evaluation.champion import (
+    below_most_frequent,
+    most_frequent_genres,
+    most_frequent_in_words,
+    ranked,
+)
 from genre_assets.failed_tracks import failed_tracks, left_out
 from genre_assets.funnel import funnel, sentence, without_audio
 from genre_assets.lake.schemas import (
@@ -160,7 +165,8 @@ def _print_scores(console: Console, lake: Lake, task: str) -> None:
     losses = {
         r["model"]: r["value"] for r in rows if (r["split"], r["metric"]) == (honest, "log_loss")
     }
-    best = next(iter(lake.read(CHAMPIONS, [task])["model"].to_pylist()), None)
+    champion = next(iter(lake.read(CHAMPIONS, [task]).to_pylist()), {})
+    best = champion.get("model")
     for model in ranked({m: row["value"] for m, row in accuracies.items()}, best, losses):
         row, leaky = accuracies[model], figures.get((model, f"leaky_{honest}"))
         grid.add_row(
@@ -171,24 +177,24 @@ def _print_scores(console: Console, lake: Lake, task: str) -> None:
             f"{row['n']:,}",
         )
     console.print(grid)
-    heard = "the published test tracks" if honest == "test" else "artists that no model heard"
+    heard = "the published test tracks" if honest == "test" else "artists that no model has heard"
     console.print(
-        f"Accuracy is on {heard}; the leaky figure, on a random split, is what ignoring artists "
-        "would have claimed."
+        f"Accuracy is measured on {heard}. The leaky accuracy comes from a random split, in which "
+        "models have heard other tracks by the same artists: it is too optimistic."
     )
+    if best:
+        console.print(f"The champion is the model to use: {best}. {champion['why'] or ''}".rstrip())
     if accuracies:
-        _print_baseline(console, list(accuracies.values()))
+        _print_baseline(console, rows, list(accuracies.values()))
 
 
-def _print_baseline(console: Console, accuracies: list[dict]) -> None:
+def _print_baseline(console: Console, scores: list[dict], accuracies: list[dict]) -> None:
     first = accuracies[0]
     if first["most_frequent_genre"] is not None:
-        said = (
-            f"Always predicting {first['most_frequent_genre']}, the most frequent genre of these "
-            f"tracks, has an accuracy of {first['most_frequent_share']:.3f}"
-        )
+        named = most_frequent_in_words(most_frequent_genres(scores, first), "these tracks")
+        said = f"Always predicting {named}, has an accuracy of {first['most_frequent_share']:.3f}"
         below = below_most_frequent(accuracies)
-        console.print(f"{said}; below it: {', '.join(below)}." if below else f"{said}.")
+        console.print(f"{said}; worse than that: {', '.join(below)}." if below else f"{said}.")
     if first["trained_on_synthetic"]:
         console.print(
             "These models were trained on the demo's synthetic music: what they predict about "

@@ -9,6 +9,7 @@ import genre_assets
 
 PACKAGE = Path(genre_assets.__file__).parent
 DAGSTER_LAYER = {
+    "asset_log",
     "assets",
     "automation",
     "checks",

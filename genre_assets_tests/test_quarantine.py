@@ -199,7 +199,7 @@ def test_a_shard_that_a_run_is_at_work_on_is_refused(lake):
 
 
 def test_a_track_or_table_that_is_not_there_is_one_clear_sentence(lake):
-    with pytest.raises(UserError, match=r"No source ever listed a track of the id 'folder:z'"):
+    with pytest.raises(UserError, match=r"No source ever listed a track with the id 'folder:z'"):
         ask_again(lake, track_id="folder:z")
     with pytest.raises(UserError, match="'tracks' holds no failures: use one of fetches, audio"):
         ask_again(lake, table="tracks")
@@ -213,7 +213,8 @@ def test_when_nothing_matches_it_says_what_there_is(lake):
     write(lake, AUDIO, audio("a", "silent"), audio("b", "silent"), audio("c", "truncated"))
     said = str(ask_again(lake, status="not_audio"))
     assert said == (
-        "Nothing was marked, because nothing matches. What failed is silent (2), truncated (1)."
+        "Nothing was marked, because no failure matches. The failures are: silent (2), "
+        "truncated (1)."
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from genre_assets.assets.materialization import failures
 from genre_assets.failed_tracks import failed_tracks, left_out
-from genre_assets.funnel import funnel, sentence, without_audio
+from genre_assets.funnel import all_left_out, funnel, sentence, without_audio
 from genre_assets.lake.schemas import (
     AUDIO,
     ECHONEST_FEATURES,
@@ -63,8 +63,8 @@ def test_every_track_is_accounted_for_from_the_list_to_the_task(lake, capsys, mo
     spoil(lake, TASK_MEMBERS, lambda rows: [row for row in rows if row["track_id"][9:] not in (
         "1", "2", "3", "4")])  # fmt: skip
     spoil(lake, LABELS, change(3, excluded="exact duplicate of another track: fma_site:9"))
-    notes = [{"task": TASK, "kind": "left_out", "text": "too little Folk", "tracks": 1}]
-    lake.write(TASK_NOTES, TASK_NOTES.of_rows(notes), TASK)
+    folk = {"task": TASK, "kind": "left_out", "text": "of Folk, which has too few tracks"}
+    lake.write(TASK_NOTES, TASK_NOTES.of_rows([folk | {"tracks": 1}]), TASK)
     listed, audio, features, task = funnel(lake, TASK)
     assert (listed.tracks, audio.tracks, features.tracks, task.tracks) == (25, 22, 21, 19)
     assert audio.dropped == {
@@ -72,9 +72,13 @@ def test_every_track_is_accounted_for_from_the_list_to_the_task(lake, capsys, mo
     }  # fmt: skip
     assert sentence([listed, features, task]) == (
         "25 listed, 21 with features (left out: 1 too short), 19 in the task six_styles "
-        "(left out: 1 exact duplicate of another track, 1 of Folk, which has too few)."
+        "(left out: 1 exact duplicate of another track, 1 of Folk, which has too few tracks)."
     )
     assert "Tracks: 25 listed, 22 with usable" in said_of(lake, capsys, monkeypatch)
+    assert all_left_out([listed, audio, features, task]) == {
+        "without a licence": 1, "cut off or damaged": 1, "no audio here": 1, "too short": 1,
+        "exact duplicate of another track": 1, "of Folk, which has too few tracks": 1,
+    }  # fmt: skip
 
 
 def test_the_drops_of_each_step_add_up(lake):
@@ -174,22 +178,31 @@ def test_what_a_source_left_out_is_named(lake):
     rows = [row("a/lost.mp3", "The symbolic link leads nowhere."), row("b.mp3", "It is a pipe.")]
     lake.write(REJECTED_ROWS, REJECTED_ROWS.of_rows(rows), "folder")
     assert left_out(lake) == [
-        "2 entries of folder could not become tracks; such as a/lost.mp3: The symbolic link leads "
-        "nowhere."
+        "2 entries of your music library could not become tracks; for example, a/lost.mp3: The "
+        "symbolic link leads nowhere."
     ]
 
 
 @pytest.mark.parametrize(
     ("kind", "said"),
     [
-        ("sound", "2 sound files of folder not read: 2 .xm; such as a.xm: Because."),
-        ("other", "Passed over in folder, no music: a.xm (Because), b.xm (Because)."),
-        ("value", "2 values of folder left out and the tracks taken without; such as a.xm: Bec"),
+        (
+            "sound",
+            "2 sound files of your music library were not read (2 .xm); for example, a.xm: "
+            "Because.",
+        ),
+        ("other", "Skipped in your music library: a.xm, b.xm (because)."),
+        (
+            "value",
+            "2 entries of your music library were left out, but their tracks were taken; for "
+            "example, tracks.csv, a.xm: Because.",
+        ),
     ],
 )
 def test_kinds_of_what_was_left_out_are_told_apart(kind, said, monkeypatch):
+    origin = "/fma/tracks.csv" if kind == "value" else "/music"
     rows = [
-        {"source": "folder", "place": place, "reason": "Because.", "kind": kind}
+        {"source": "folder", "origin": origin, "place": place, "reason": "Because.", "kind": kind}
         for place in ("a.xm", "b.xm")
     ]
 

@@ -356,7 +356,7 @@ def train_for_real(a_lake, name, labels):
     scores = score(honest, leaky, members, NOW)
     champion = choose_champion(scores, CHAMPIONS.empty(), honest, members, NOW)
     write_report(
-        report_path(lake, name), task, members, tracks.slice(0, 0), tracks.slice(0, 0), honest,
+        report_path(lake, name), task, members, tracks.slice(0, 0), honest,
         scores, champion, NOW, "the command",
     )  # fmt: skip
     rows = (TASK_MEMBERS, members), (PREDICTIONS, honest), (LEAKY_PREDICTIONS, leaky)
@@ -414,7 +414,7 @@ def test_the_summary_says_what_is_gone_and_what_to_train_again(a_lake):
     text = str(a_lake.take_down())
     assert text.splitlines()[0] == f"The track {GONE} is taken down: 1 track ({GONE})."
     assert "1 audio file, 1 row of audio, 1 row of id3_tags" in text
-    assert "To be trained again, from task_dataset on: styles." in text
+    assert "These tasks have to be trained again, from task_dataset on: styles." in text
     assert str(a_lake.take_down()).splitlines() == [
         f"The track {GONE} is taken down: 1 track ({GONE}).",
         "Removed: nothing was left to remove.",
@@ -669,19 +669,20 @@ def test_what_a_revocation_cannot_bring_back_is_said(a_lake, tmp_path):
     revoked = a_lake.revoke("artist", "Zoë and the Band 3")
     assert (revoked.downloads, revoked.own_files) == ((), ("folder:a",))
     assert (revoked.lost, revoked.held) == (("fma_site:107",), ("fma_site:106",))
-    assert "Cannot come back, because the source does not list it any more: fma_site:107." in str(
-        revoked
+    assert (
+        "These tracks cannot come back, because their source no longer lists them: fma_site:107."
+        in str(revoked)
     )
     assert a_lake.enforce().rows == {} and song.exists()
 
 
 def test_only_a_take_down_that_is_in_force_can_be_revoked(a_lake):
-    with pytest.raises(UserError, match="No take-down of an artist is in force"):
+    with pytest.raises(UserError, match="Nor is that of any other artist"):
         a_lake.revoke("artist", "Zoë and the Band 3")
     a_lake.take_down("artist", "Zoë and the Band 3")
     with pytest.raises(UserError, match=r"is in force\. Did you mean Zoë and the Band 3"):
         a_lake.revoke("artist", "Zoë and the Bond 33")
-    with pytest.raises(UserError, match="No take-down of a track is in force"):
+    with pytest.raises(UserError, match="Nor is that of any other track"):
         a_lake.revoke("track", GONE)
 
 

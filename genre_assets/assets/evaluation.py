@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import dagster as dg
 import pyarrow as pa
 
+from genre_assets.asset_log import log_of, warnings_of
 from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, in_one_sentence, table_asset
 from genre_assets.assets.metadata import id3_tags
@@ -19,13 +20,11 @@ from genre_assets.assets.models import (
 from genre_assets.automation import one_run_a_task, stale_model, tasks
 from genre_assets.lake.schemas import (
     CHAMPIONS,
-    ID3_TAGS,
     LEAKY_PREDICTIONS,
     PREDICTIONS,
     SCORES,
     TASK_MEMBERS,
     TASK_NOTES,
-    TRACKS,
 )
 from genre_assets.models.tasks import TaskError, load_tasks
 from genre_assets.resources import LakeResource
@@ -58,7 +57,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
             opened.write(LEAKY_PREDICTIONS, leaky, name)
             enforce_takedowns(context, opened)
             for note in notes:
-                context.log.warning(note)
+                warnings_of(context)(note)
             context.add_asset_metadata(
                 account.metadata(
                     members.num_rows,
@@ -123,7 +122,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
                 chosen_at=datetime.now(UTC),
             )
             for why in best["why"].to_pylist():
-                context.log.info(f"{best['model'][0]}: {why}")
+                log_of(context)(f"The champion of {name} is {best['model'][0]}. {why}")
             opened.write(CHAMPIONS, best, name)
             context.add_asset_metadata(account.metadata(figures.num_rows, best), partition_key=name)
 
@@ -140,6 +139,8 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     """One HTML page a task: scores, honest beside leaky, confusion matrix, recall, mistakes."""
     from genre_assets.evaluation.report import report_path, write_report
+    from genre_assets.funnel import all_left_out, funnel
+    from genre_assets.sources.attribution import named_tracks
 
     with lake.open() as opened:
         for name in context.partition_keys:
@@ -153,8 +154,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 report_path(opened, name),
                 load_tasks()[name],
                 members,
-                opened.read(TRACKS, columns=["track_id", "title", "artist"]),
-                opened.read(ID3_TAGS, columns=["track_id", "title", "artist"]),
+                named_tracks(opened, ["title", "artist"]),
                 opened.read(PREDICTIONS, [name]),
                 figures,
                 opened.read(CHAMPIONS, [name]),
@@ -162,7 +162,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 command="dagster asset materialize -m genre_assets.definitions "
                 f"--select group:models,group:evaluation --partition {name}",
                 remarks=[note["text"] for note in notes if note["kind"] != "left_out"],
-                left_out={n["text"]: n["tracks"] for n in notes if n["kind"] == "left_out"},
+                left_out=all_left_out(funnel(opened, name)),
             )
             write_credits(opened, members, path.parent)
             enforce_takedowns(context, opened)
@@ -179,7 +179,7 @@ def _require_predictions(task: str, members: pa.Table, honest: pa.Table, leaky: 
     told = {*honest["track_id"].to_pylist(), *leaky["track_id"].to_pylist()}
     if not honest.num_rows or not told <= present:
         raise TaskError(
-            f"The predictions of task {task} are not those of its present members: "
+            f"The predictions of task {task} were made for other tracks than it has now: "
             f"materialise models/* and predictions for {task} first."
         )
 

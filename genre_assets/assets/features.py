@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
+from genre_assets.asset_log import log_of
 from genre_assets.assets.ingest import fma_dataset_catalogue, unpacked_dataset
 from genre_assets.assets.materialization import (
     Account,
@@ -13,7 +14,6 @@ from genre_assets.assets.materialization import (
     column_schema,
     failures,
     in_one_sentence,
-    log_of,
     table_asset,
 )
 from genre_assets.assets.metadata import audio
@@ -87,7 +87,7 @@ def extraction(
     wanted = {key.to_user_string() for key in context.selected_asset_keys}
     with (
         lake.open() as opened,
-        opened.turn("extraction", "is analysing clips on every core", context.log.info),
+        opened.turn("extraction", "is analysing clips on every core", log_of(context)),
         workers.open(_warm_up(wanted)) as pool,
         in_one_sentence(),
     ):
@@ -111,7 +111,7 @@ def extraction(
         if SPECTROGRAMS.name in wanted:
             remove_unlisted(opened)
         # Tracks may have been taken down after their audio was read of.
-        enforce(opened, Store(opened.root), context.log.info)
+        enforce(opened, Store(opened.root), log_of(context))
         for each in told.values():
             yield from each.results()
 
@@ -184,10 +184,10 @@ def _precomputed_asset(
             record_rejections(opened, SOURCE, rejected_rows(SOURCE, found.rejected), file_name)
             rows = pa.concat_tables([table.empty(), *found.shards.values()])
             left_out = sum(found.left_out.values())
-            context.log.info(
-                f"{counted(rows.num_rows, 'row')} taken from {path}, {left_out} left out"
+            log_of(context)(
+                f"{counted(rows.num_rows, 'row')} taken from {path}, {left_out:,} left out"
                 if path.exists()
-                else f"The dataset has no {file_name}: nothing to take."
+                else f"The dataset has no {file_name}, so there is nothing to take."
             )
             return account.result(
                 rows.num_rows + left_out,

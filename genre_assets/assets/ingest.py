@@ -17,13 +17,13 @@ import dagster as dg
 import pyarrow.compute as pc
 from pydantic import Field
 
+from genre_assets.asset_log import log_of, warnings_of
 from genre_assets.assets.materialization import (
     Account,
     Told,
     column_schema,
     failures,
     in_one_sentence,
-    log_of,
     sample,
     table_asset,
 )
@@ -41,7 +41,7 @@ from genre_assets.resources import (
     MusicFolder,
     Workers,
 )
-from genre_assets.sources.catalogue import Catalogue, Kind, SourceError
+from genre_assets.sources.catalogue import Catalogue, Kind, SourceError, not_taken
 
 GROUP = "ingest"
 
@@ -84,12 +84,12 @@ def fma_site_catalogue(
         # Two sweeps at a time would ask twice and lose each other's sightings.
         with (
             _turn_at_site(opened, context),
-            opened.held(SWEEPS, log=context.log.info),
+            opened.held(SWEEPS, log=log_of(context)),
             Archive(opened, uuid.uuid4().hex) as archive,
         ):
             swept_before = opened.read(SWEEPS)
             try:
-                with guest.visit(opened, archive, context.log.info) as visitor:
+                with guest.visit(opened, archive, log_of(context)) as visitor:
                     swept = sweep_site(
                         guest.site,
                         fma_site.genres,
@@ -99,7 +99,7 @@ def fma_site_catalogue(
                         known=Known(opened),
                         sweeps=swept_before,
                         rejected=opened.read(REJECTED_ROWS, ["fma_site"]),
-                        log=context.log.info,
+                        log=log_of(context),
                     )
             except SweepError as error:
                 opened.write(SWEEPS, error.sweeps)
@@ -150,7 +150,7 @@ def folder_catalogue(
             audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
             genres=music_folder.genres,
             believe_removals=music_folder.believe_removals,
-            log=context.log.info,
+            log=log_of(context),
         )
         believe_removals = music_folder.believe_removals
         return _record_sweep(context, opened, "folder", catalogue, account, believe_removals)
@@ -175,7 +175,7 @@ def fma_dataset_catalogue(
             unpack_to=unpacked_dataset(opened),
             known=opened.read(TRACKS).filter(pc.field("source") == "fma_dataset"),
             believe_removals=fma_dataset.believe_removals,
-            log=context.log.info,
+            log=log_of(context),
         )
         believe_removals = fma_dataset.believe_removals
         return _record_sweep(context, opened, "fma_dataset", catalogue, account, believe_removals)
@@ -231,17 +231,16 @@ def fetches(
                 unread_pages(opened),
             )  # fmt: skip
             listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
-            with opened.held(FETCHES, shard, context.log.info):
+            with opened.held(FETCHES, shard, log_of(context)):
                 previous = opened.read(FETCHES, [shard])
                 rows = previous
                 if listed.num_rows and not fma_site.base:
-                    context.log.warning(
-                        f"{shard}: no site is set, so nothing is downloaded; "
-                        f"GENRE_ASSETS_FMA_SITE names one. {counted(listed.num_rows, 'track')} of "
-                        "a site stay as they are."
+                    warnings_of(context)(
+                        "GENRE_ASSETS_FMA_SITE is not set, so nothing is downloaded for the "
+                        f"{counted(listed.num_rows, 'track')} of a site in {shard}."
                     )
                 elif listed.num_rows:
-                    access = access or fma_site.guest().file_access(opened, context.log.info)
+                    access = access or fma_site.guest().file_access(opened, log_of(context))
                     journal = opened.journal(FETCHES, shard)
                     try:
                         rows = download_shard(
@@ -270,7 +269,7 @@ def fetches(
             )
             if trouble:
                 raise trouble
-        enforce(opened, Store(opened.root), context.log.info)
+        enforce(opened, Store(opened.root), log_of(context))
         yield from told.results()
 
 
@@ -283,7 +282,7 @@ def _turn_at_site(
     lake: Lake, context: dg.AssetExecutionContext
 ) -> contextlib.AbstractContextManager[None]:
     # Two at a time would each keep the pause between two requests, and together half of it.
-    return lake.turn("fma_site", "is asking the site", context.log.info)
+    return lake.turn("fma_site", "is asking the site", log_of(context))
 
 
 def _record_sweep(
@@ -317,15 +316,21 @@ def _record_sweep(
     )
     fingerprints = _tell_of_tracks(context, lake)
     record_rejections(lake, source, catalogue.rejected)
+    for note in catalogue.skipped:
+        log_of(context)(note)
     for note in catalogue.notes:
-        context.log.warning(note)
+        warnings_of(context)(note)
     listed, gone = catalogue.tracks.num_rows, sum(newly_gone.values())
     left_out = Counter(catalogue.rejected["kind"].to_pylist())
     rejected = left_out[Kind.TRACK] + left_out[Kind.SOUND]
-    context.log.info(
-        f"{counted(listed, 'track')} listed, {rejected} rejected, "
-        f"{gone or 'no'} known {'track has' if gone == 1 else 'tracks have'} disappeared"
-    )
+    said = [f"{counted(listed, 'track')} listed"]
+    said += [
+        not_taken(kind, left_out[kind])
+        for kind in (Kind.TRACK, Kind.SOUND, Kind.VALUE)
+        if left_out[kind]
+    ]
+    said.append(f"{gone or 'no'} known {'tracks have' if gone > 1 else 'track has'} disappeared")
+    log_of(context)("; ".join(said))
     return account.result(
         rows_in=listed + rejected,
         rows=catalogue.tracks,
@@ -333,7 +338,7 @@ def _record_sweep(
         values_left_out=left_out[Kind.VALUE],
         version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
         gone=gone,
-        notes=dg.MetadataValue.json(catalogue.notes),
+        notes=dg.MetadataValue.json(catalogue.notes + catalogue.skipped),
         **more,
     )
 

@@ -16,7 +16,7 @@ from dagster._core.definitions.data_version import (
 from genre_assets.automation import one_run_for_a_range
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import Table
-from genre_assets.progress import Log
+from genre_assets.visible import in_one_line
 
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 12
@@ -65,11 +65,6 @@ def table_asset(table: Table, **options) -> Callable[[Callable], dg.AssetsDefini
             **options,
         }
     )
-
-
-def log_of(context: dg.AssetExecutionContext, partition: str) -> Log:
-    """A log whose lines begin with the partition that they are about."""
-    return lambda line: context.log.info(f"{partition}: {line}")
 
 
 def counts(values: pa.ChunkedArray) -> dg.JsonMetadataValue:
@@ -200,4 +195,4 @@ def in_one_sentence() -> Iterator[None]:
     try:
         yield
     except UserError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(in_one_line(str(error)), allow_retries=False) from error

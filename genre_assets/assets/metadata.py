@@ -4,13 +4,13 @@ from collections.abc import Iterator
 
 import dagster as dg
 
+from genre_assets.asset_log import log_of
 from genre_assets.assets.ingest import fetches, tracks
 from genre_assets.assets.materialization import (
     Account,
     Told,
     counts,
     failures,
-    log_of,
     table_asset,
 )
 from genre_assets.audio.probe import PROBE_VERSION
@@ -53,7 +53,7 @@ def audio(
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
-            with opened.held(AUDIO, shard, context.log.info):
+            with opened.held(AUDIO, shard, log_of(context)):
                 previous, journal = opened.read(AUDIO, [shard]), opened.journal(AUDIO, shard)
                 rows = probe_shard(
                     placed, previous, pool, log_of(context, shard), why_missing, journal
@@ -92,7 +92,7 @@ def id3_tags(
         for shard in context.partition_keys:
             account = Account()
             files = opened.read(AUDIO, [shard])
-            with opened.held(ID3_TAGS, shard, context.log.info):
+            with opened.held(ID3_TAGS, shard, log_of(context)):
                 previous = opened.read(ID3_TAGS, [shard])
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)
@@ -124,7 +124,7 @@ def labels(
     with lake.open() as opened:
         account = Account()
         # A refresh that began before a take-down may have written what had to go.
-        enforce(opened, Store(opened.root), context.log.info)
+        enforce(opened, Store(opened.root), log_of(context))
         listed = opened.read(TRACKS)
         labelled = label_tracks(
             listed,
@@ -138,7 +138,7 @@ def labels(
         )
         opened.write(LABELS, labelled.labels)
     for note in labelled.notes:
-        context.log.info(note)
+        log_of(context)(note)
     return account.result(
         listed.num_rows,
         labelled.labels,

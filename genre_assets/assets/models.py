@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
+from genre_assets.asset_log import log_of, warnings_of
 from genre_assets.assets.features import echonest_features, fma_features
 from genre_assets.assets.ingest import tracks
 from genre_assets.assets.materialization import Account, Told, in_one_sentence, table_asset
@@ -82,7 +83,7 @@ def task_dataset(
                 and members_stand(members, dataset.members, opened.age(TASK_MEMBERS, name))
             )
             if stand:
-                context.log.info(f"{name}: too few members changed to train models anew")
+                log_of(context)(f"{name}: too few members changed to train models anew")
             else:
                 members = dataset.members
                 opened.write(TASK_MEMBERS, members, name)
@@ -90,9 +91,9 @@ def task_dataset(
                 enforce_takedowns(context, opened)
             register_partitions(context.instance, opened)
             for note in dataset.notes:
-                context.log.info(note)
+                log_of(context)(note)
             for warning in dataset.warnings:
-                context.log.warning(warning)
+                warnings_of(context)(warning)
             told.of(
                 name,
                 account.metadata(
@@ -134,7 +135,7 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
             for name in context.partition_keys:
                 account = Account()
                 with in_one_sentence():
-                    members, trained = bring_up_to_date(opened, name, spec, context.log.info)
+                    members, trained = bring_up_to_date(opened, name, spec, log_of(context))
                 enforce_takedowns(context, opened)
                 context.add_asset_metadata(
                     account.metadata(
@@ -168,8 +169,8 @@ def bring_up_to_date(
         stored = trained_before(lake, task, spec.name, members, features)
         if stored:
             log(
-                f"{spec.name} is up to date: it was trained on these members of {task} by this "
-                f"code at {stored.facts['made_at']}."
+                f"{spec.name} is up to date: it was trained on {stored.facts['made_at'][:10]} on "
+                f"these tracks of {task}, by this version of its code."
             )
             write_credits(lake, members, stored.path)
         else:
@@ -185,7 +186,7 @@ def enforce_takedowns(context: dg.AssetExecutionContext, lake: Lake) -> None:
     """Remove what a take-down that came while the asset was made has missed."""
     from genre_assets.takedowns.removal import enforce
 
-    enforce(lake, Store(lake.root), context.log.info)
+    enforce(lake, Store(lake.root), log_of(context))
 
 
 def has_synthetic(lake: Lake, members: pa.Table) -> bool:

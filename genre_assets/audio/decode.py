@@ -266,11 +266,11 @@ def _refuse_unusable(audio: Audio, path: Path) -> None:
     if audio.complete and audio.decoded_s < TRUNCATED_BELOW * claimed_s and claimed_s >= 0.01:
         raise AudioError(
             Status.TRUNCATED,
-            f"{path} is cut off or damaged: its header claims {claimed_s:.2f} s of audio and "
+            f"{path} is cut off or damaged: its header claims {claimed_s:.2f} s of audio, but only "
             f"{audio.decoded_s:.2f} s can be decoded.",
         )
     if not len(audio.samples):
-        raise AudioError(Status.NO_AUDIO, f"{path} is a sound file without a sample of audio.")
+        raise AudioError(Status.NO_AUDIO, f"{path} contains no audio.")
     if not all(np.isfinite(piece).all() for piece in pieces(audio.samples)):
         raise AudioError(
             Status.NOT_FINITE, f"{path} is damaged: some of its samples are not finite numbers."

@@ -232,7 +232,7 @@ def _missing(path: str | None, why: str | None) -> Probe:
     if why is None and path is None:
         why = "The source gives no file for this track."
     elif why is None:
-        why = f"No file is at {path}, where the clip should lie."
+        why = f"No file is at {path}, where the clip should be."
     return Probe(status=Status.MISSING, reason=why)
 
 

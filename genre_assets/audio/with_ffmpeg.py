@@ -172,7 +172,7 @@ def _not_recognised(file: FileIO, path: Path, why_not: str | None) -> AudioError
     if why_not is not None:
         return _undecodable(path, in_a_sentence(why_not))
     if (kind := kind_of(file)) is not None:
-        return _undecodable(path, f"it begins like {kind}, and no sound is found in it")
+        return _undecodable(path, f"it begins like {kind}, but no sound is found in it")
     return AudioError(
         Status.NOT_AUDIO, f"No decoder recognises {path} as audio: is it another kind of file?"
     )

@@ -87,7 +87,7 @@ def write_corpus(
         ValueError: If there is no such style, or a number or length is out of range.
     """
     if not 1 <= seconds <= 600:
-        raise ValueError(f"Clips of {seconds:g} s cannot be: use 1 to 600 seconds.")
+        raise ValueError(f"Clips of {seconds:g} s cannot be made: use 1 to 600 seconds.")
     tracks = plan_corpus(tracks_per_style, seed)
     damaged = plan_damaged(tracks)
     recipe = {"recipe": RECIPE, "seed": seed, "seconds": seconds}

@@ -163,7 +163,7 @@ def plan_corpus(tracks_per_style: int | Mapping[str, int], seed: int) -> list[Pl
         if style not in ARTISTS:
             raise ValueError(f"The demo has no style {style!r}: use some of {', '.join(ARTISTS)}.")
         if count < 0:
-            raise ValueError(f"{count} tracks of {style} cannot be: use 0 or more.")
+            raise ValueError(f"{count} tracks of {style} cannot be made: use 0 or more.")
     return [
         track
         for style in ARTISTS

@@ -107,6 +107,29 @@ def ranked(
     return sorted(accuracies, key=place)
 
 
+def most_frequent_genres(scores: Iterable[dict], accuracy: dict) -> list[str]:
+    """The most frequent genre of the tracks that an accuracy is over, or all that tie.
+
+    Args:
+        scores: Rows of ``scores`` of the task.
+        accuracy: The one among them.
+    """
+    recalls = {
+        row["metric"].removeprefix("recall:"): row["n"]
+        for row in scores
+        if row["metric"].startswith("recall:")
+        and (row["model"], row["split"]) == (accuracy["model"], accuracy["split"])
+    }
+    most = max(recalls.values(), default=0)
+    tied = sorted(genre for genre, tracks in recalls.items() if tracks == most)
+    return tied or [accuracy["most_frequent_genre"]]
+
+
+def most_frequent_in_words(genres: list[str], tracks: str) -> str:
+    """Genres with what they are, such as ``Folk or Pop, the most frequent genres of 9 tracks``."""
+    return f"{' or '.join(genres)}, the most frequent genre{'s'[: len(genres) - 1]} of {tracks}"
+
+
 def below_most_frequent(figures: Iterable[dict]) -> list[str]:
     """Models that are right less often than whoever always predicts the most frequent genre.
 

@@ -20,7 +20,13 @@ import pyarrow.compute as pc
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
-from genre_assets.evaluation.champion import BASELINE, below_most_frequent, ranked
+from genre_assets.evaluation.champion import (
+    BASELINE,
+    below_most_frequent,
+    most_frequent_genres,
+    most_frequent_in_words,
+    ranked,
+)
 from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.durable import written_whole
 from genre_assets.lake.tables import Lake
@@ -35,7 +41,7 @@ _METRICS = {
     "macro_f1": "macro F1",
     "top3_accuracy": "top 3",
     "log_loss": "log-loss",
-    "ece": "ECE",
+    "ece": "calibration error",
 }
 _PARTS = ("training", "validation", "test", "cv")
 # Stand-ins that become the page's own colours, so that figures follow its light or dark scheme.
@@ -58,7 +64,6 @@ def write_report(
     task: Task,
     members: pa.Table,
     tracks: pa.Table,
-    tags: pa.Table,
     predictions: pa.Table,
     scores: pa.Table,
     champion: pa.Table,
@@ -73,8 +78,8 @@ def write_report(
         target: The HTML file; its folder is made.
         task: The task.
         members: Its rows of ``task_members``.
-        tracks: Rows of ``tracks`` that name titles and artists; others are ignored.
-        tags: Rows of ``id3_tags``, which name those of a folder's files.
+        tracks: Rows of ``tracks`` with the titles and artists that people know them by, as
+            :func:`genre_assets.sources.attribution.named_tracks` gives them.
         predictions: Its rows of ``predictions``.
         scores: Its rows of ``scores``.
         champion: Its row of ``champions``, or none.
@@ -91,7 +96,7 @@ def write_report(
         | _verdict_of(scores, champion, predictions, members)
         | _boards_of(scores, champion)
         | _leak_of(scores, champion)
-        | _champion_of(scores, champion, predictions, tracks, tags)
+        | _champion_of(scores, champion, predictions, tracks)
         | {
             "command": command,
             "synthetic": any(scores["trained_on_synthetic"].to_pylist()),
@@ -176,8 +181,9 @@ def _verdict_of(
         if (best["model"], split, metric) in figures
     ]
     sentences = [
-        f"Champion: {best['model']}, chosen by {best['metric'].replace('_', ' ')} on "
-        f"{_named(best['split'])}; {' and '.join(reached)} on {_named(split)}."
+        f"The champion, which is the model to use, is {best['model']}. It was chosen by "
+        f"{best['metric'].replace('_', ' ')} on {_named(best['split'])}, and has "
+        f"{' and '.join(reached)} on {_named(split)}."
     ]
     if best["why"] and best["why"].startswith("It stays"):
         sentences.append(best["why"])
@@ -197,13 +203,15 @@ def _baseline(
     genre, share = own["most_frequent_genre"], own["most_frequent_share"]
     if genre is None:
         return []
+    tied = most_frequent_genres(figures.values(), own)
     constant = _always(genre, predictions, split, best)
     compared = paired_difference(
         pa.concat_tables([predictions, constant]), members, split, best, _CONSTANT
     )
+    named = most_frequent_in_words(tied, f"these {own['n']:,} tracks")
     sentences = [
-        f"Always predicting {genre}, the most frequent genre of these {own['n']:,} tracks, is "
-        f"right for {share:.3f} of them: " + _compared(f"{best} is", "that", *compared)
+        f"Always predicting {named}, is right for {share:.3f} of them: "
+        + _compared(f"{best} is", "that", *compared)
     ]
     majority = figures.get((BASELINE, split, "accuracy"))
     if majority and majority["value"] < share:
@@ -277,17 +285,24 @@ def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
                     }
                     for model in ranking
                 ],
-                "most_frequent": _most_frequent_of(accuracies[0]),
+                "most_frequent": _most_frequent_of(figures, accuracies[0]),
                 "caption": f"{accuracies[0]['n']:,} tracks, the champion first. Higher is better, "
-                "except for log-loss (nats) and ECE.",
+                "except for log-loss (in nats) and calibration error, which says how far the "
+                "probabilities that a model gives are from how often it is right.",
             }
         )
     return {"boards": boards}
 
 
-def _most_frequent_of(accuracy: dict) -> dict[str, str] | None:
-    genre, share = accuracy["most_frequent_genre"], accuracy["most_frequent_share"]
-    return None if genre is None else {"genre": genre, "share": f"{share:.3f}"}
+def _most_frequent_of(figures: dict, accuracy: dict) -> dict[str, Any] | None:
+    if accuracy["most_frequent_genre"] is None:
+        return None
+    genres = most_frequent_genres(figures.values(), accuracy)
+    return {
+        "genre": " or ".join(genres),
+        "many": len(genres) > 1,
+        "share": f"{accuracy['most_frequent_share']:.3f}",
+    }
 
 
 def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
@@ -309,7 +324,7 @@ def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
     )
     gap = f"{100 * abs(leaky['value'] - honest['value']):.1f} points"
     if leaky["value"] > honest["high"]:
-        sentence += f"{gap} more, owed to knowing the artist, not the genre."
+        sentence += f"{gap} more, which come from knowing the artist, not the genre."
     elif leaky["value"] < honest["low"]:
         sentence += f"{gap} fewer, so the tracks kept apart are easier than random ones."
     else:
@@ -318,7 +333,7 @@ def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
 
 
 def _champion_of(
-    scores: pa.Table, champion: pa.Table, predictions: pa.Table, tracks: pa.Table, tags: pa.Table
+    scores: pa.Table, champion: pa.Table, predictions: pa.Table, tracks: pa.Table
 ) -> dict[str, Any]:
     if not champion.num_rows:
         return {"champion_name": None}
@@ -359,11 +374,11 @@ def _champion_of(
         "confusion_caption": f"{_named(split).capitalize()}: a row is the label, a column what the "
         "model says; numbers are tracks, shades are shares of the row.",
         "recall_figure": _recall_figure(recalls),
-        "mistakes": _mistakes(told, tracks, tags),
+        "mistakes": _mistakes(told, tracks),
     }
 
 
-def _mistakes(told: list[dict], tracks: pa.Table, tags: pa.Table) -> list[dict[str, str]]:
+def _mistakes(told: list[dict], tracks: pa.Table) -> list[dict[str, str]]:
     wrong = [
         (dict(row["probabilities"])[row["genre_pred"]], row["track_id"], row)
         for row in told
@@ -372,30 +387,18 @@ def _mistakes(told: list[dict], tracks: pa.Table, tags: pa.Table) -> list[dict[s
     wrong.sort(key=lambda item: (-item[0], item[1]))
     chosen = wrong[:MISTAKES]
     wanted = pa.array([track_id for _, track_id, _ in chosen], pa.string())
-    listed, tagged = (_names_of(wanted, rows) for rows in (tracks, tags))
-
-    def named(track_id: str, what: str) -> str | None:
-        # All that a folder knows of a track is the name of its file.
-        first, second = (tagged, listed) if track_id.startswith("folder:") else (listed, tagged)
-        return first.get(track_id, {}).get(what) or second.get(track_id, {}).get(what)
-
+    rows = tracks.filter(pc.field("track_id").isin(wanted)).to_pylist()
+    names = {row["track_id"]: row for row in rows}
     return [
         {
-            "title": named(track_id, "title") or track_id,
-            "artist": named(track_id, "artist") or "unknown",
+            "title": names.get(track_id, {}).get("title") or track_id,
+            "artist": names.get(track_id, {}).get("artist") or "unknown",
             "true": row["genre_true"],
             "told": row["genre_pred"],
             "probability": f"{probability:.2f}",
         }
         for probability, track_id, row in chosen
     ]
-
-
-def _names_of(wanted: pa.Array, rows: pa.Table) -> dict[str, dict]:
-    found = rows.filter(pc.field("track_id").isin(wanted))
-    return {
-        row["track_id"]: row for row in found.select(["track_id", "title", "artist"]).to_pylist()
-    }
 
 
 def _leak_figure(pairs: list[tuple[str, dict, dict]]) -> Markup:

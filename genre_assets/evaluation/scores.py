@@ -57,7 +57,7 @@ def score(
     rows = []
     for kind, table in (("", predictions), ("leaky_", leaky_predictions)):
         for (split, model), answers in _answers(table, members):
-            genre, share = most_frequent(answers["genre_true"].tolist())
+            genres, share = most_frequent(answers["genre_true"].tolist())
             synthetic = answers["trained_on_synthetic"].iloc[0]
             for metric, value, low, high, n in _figures_with_intervals(answers, seed):
                 if kind and metric not in LEAKY_METRICS:
@@ -73,7 +73,7 @@ def score(
                         "high": high,
                         "n": n,
                         "made_at": made_at,
-                        "most_frequent_genre": genre,
+                        "most_frequent_genre": genres[0],
                         "most_frequent_share": share,
                         "trained_on_synthetic": synthetic,
                     }

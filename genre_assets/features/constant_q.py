@@ -117,7 +117,7 @@ def refuse_low_sample_rate(sample_rate: float, tuning: float = 0.0) -> float:
     if cutoff > nyquist:
         raise AudioError(
             Status.LOW_SAMPLE_RATE,
-            f"It has {sample_rate:g} samples a second, so its sound ends at {nyquist:g} Hz, and "
+            f"It has {sample_rate:g} samples a second, so its sound ends at {nyquist:g} Hz, but "
             f"the constant-Q features need it up to {cutoff:.0f} Hz: use a recording with 11025 "
             "samples a second or more.",
         )

@@ -35,9 +35,9 @@ NO_VALUES = "the row holds no values"
 NOT_FINITE = "the row holds a value that is not a finite number"
 REPEATED = "an earlier row holds the same track id"
 OUTSIDE_SHARDS = "the track id lies outside the shards"
-NO_TRACK_ID = "the track id is not a whole number from 0 on"
+NO_TRACK_ID = "the track id is not a whole number of 0 or more"
 OTHER_LENGTH = "the row has another number of fields than the header"
-NO_NUMBER = "a value that is no number"
+NO_NUMBER = "a value that is not a number"
 
 _SOURCE = "fma_dataset"
 _ID = r"^([0-9]{1,9})(\.0*)?$"
@@ -106,8 +106,8 @@ def _read(
     if left_out.rows and not any(shards):
         first = left_out.rejected[0]
         raise UserError(
-            f"{path} has no row that can be used, such as {first.place} ({first.reason}) The "
-            "features are kept as they were: replace it by the file in fma_metadata.zip."
+            f"No row of {path} can be used; for example, {first.place}: {first.reason} The "
+            "features are kept as they were: replace it with the file in fma_metadata.zip."
         )
     complete = _conforming(rows, table, source)
     rows_of = defaultdict(list)
@@ -177,7 +177,7 @@ def _file_columns(
     if len({len(row) for row in header}) != 1 or id_row[:1] != ["track_id"]:
         raise UserError(
             f"{path} does not begin with three header rows and a row that says track_id: "
-            "replace it by the file in fma_metadata.zip."
+            "replace it with the file in fma_metadata.zip."
         )
     columns = ["track_id"]
     for position, levels in enumerate(list(zip(*names, strict=True))[1:], start=1):
@@ -186,7 +186,7 @@ def _file_columns(
     if not set(columns) & set(features):
         raise UserError(
             f"{path} has none of the columns it should have, such as {features[0]}: "
-            "replace it by the file in fma_metadata.zip."
+            "replace it with the file in fma_metadata.zip."
         )
     if len(set(columns)) < len(columns):
         repeated = next(name for name, times in Counter(columns).items() if times > 1)

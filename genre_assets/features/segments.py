@@ -69,7 +69,7 @@ def first_frames(samples: int, sample_rate: int) -> list[int]:
         raise AudioError(
             Status.TOO_SHORT,
             # Rounded down, or 10.00 s would be too short for 10 s.
-            f"It holds {100 * samples // sample_rate / 100:.2f} s of sound, and a segment has "
+            f"It holds {100 * samples // sample_rate / 100:.2f} s of sound, but a segment has "
             f"{SEGMENT_S:g} s.",
         )
     slack = int(SLACK_S * sample_rate) // HOP_LENGTH

@@ -175,7 +175,7 @@ def refuse_undefined(samples: Samples, sample_rate: float) -> None:
         raise AudioError(
             Status.TOO_SHORT,
             # Rounded apart, or 0.74 s would be too short for 0.74 s.
-            f"It holds {100 * len(samples) // sample_rate / 100:.2f} s of sound, and the features "
+            f"It holds {100 * len(samples) // sample_rate / 100:.2f} s of sound, but the features "
             f"need {-(-100 * needed // sample_rate) / 100:.2f} s.",
         )
     peak = np.max([(piece.max(), -piece.min()) for piece in pieces(samples)])

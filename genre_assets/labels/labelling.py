@@ -21,6 +21,7 @@ from genre_assets.labels.artists import CanonicalArtists, canonical_artists, nam
 from genre_assets.labels.taxonomy import Genre, Taxonomy, load_taxonomy
 from genre_assets.lake.schemas import LABELS
 from genre_assets.progress import counted
+from genre_assets.sources.catalogue import source_in_words
 
 NO_GENRE = "no genre by any evidence"
 DUPLICATE = "exact duplicate of another track"
@@ -330,13 +331,13 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
     notes = [
         f"{counted(labels.num_rows, 'track')} labelled, "
         + "".join(
-            f"{count} by {'their tags' if name == _TAGS else name}, "
+            f"{count:,} by {'their tags' if name == _TAGS else source_in_words(name)}, "
             for name, count in evidence.most_common()
         )
-        + f"{unlabelled} without a genre.",
-        f"Top genre by both the source and the tags, which agree: {agreement['agrees']}; which "
-        f"differ: {agreement['disagrees']}; by one of them alone: {agreement['alone']}; "
-        f"by neither: {agreement['none']}.",
+        + f"{unlabelled:,} without a genre.",
+        f"The top genres of source and tags agree for {counted(agreement['agrees'], 'track')} and "
+        f"differ for {agreement['disagrees']:,}; {agreement['alone']:,} have one from only one of "
+        f"them, and {agreement['none']:,} from neither.",
     ]
     if artists.spellings:
         examples = sorted(artists.spellings.values(), key=lambda names: (-len(names), names))[:5]

@@ -59,7 +59,7 @@ class Taxonomy:
         no_genre: Spellings that name no genre of the taxonomy.
 
     Raises:
-        ValueError: If a parent or a title does not exist, or a spelling stands twice.
+        ValueError: If a parent or a title does not exist, or a spelling occurs twice.
     """
 
     def __init__(
@@ -146,9 +146,9 @@ class Taxonomy:
     def _add(self, spelling: str, titles: list[str]) -> None:
         for title in titles:
             if title not in self._by_title:
-                raise ValueError(f"The spelling {spelling!r} is of {title!r}, no genre's title.")
+                raise ValueError(f"The spelling {spelling!r} is of {title!r}, which is no genre.")
         if (key := _key(spelling)) in self._by_key:
-            raise ValueError(f"The spelling {spelling!r} stands twice.")
+            raise ValueError(f"The spelling {spelling!r} occurs twice.")
         self._by_key[key] = tuple(self._by_title[title] for title in titles)
 
 
@@ -209,6 +209,8 @@ def _depth(genre_id: int, described: dict[int, tuple[str, int | None]]) -> int:
     seen = [genre_id]
     while (parent := described[seen[-1]][1]) is not None:
         if parent not in described or parent in seen:
-            raise ValueError(f"Genre {seen[-1]} has the parent {parent}, which cannot be one.")
+            raise ValueError(
+                f"Genre {seen[-1]} has the parent {parent}, which cannot be its parent."
+            )
         seen.append(parent)
     return len(seen) - 1

@@ -172,8 +172,8 @@ def _content(path: Path) -> bytes:
             raise
         # Perhaps a share that is not reachable just now: no reason to think ill of the file.
         raise UserError(
-            f"{path} cannot be read ({error.strerror}): see to it that this user may read it and "
-            "that its disk is sound, then try again."
+            f"{path} cannot be read ({error.strerror}): make sure that this user may read it and "
+            "that its disk works, then try again."
         ) from error
 
 

@@ -286,7 +286,7 @@ LABELS = Table(
     ),
     ("track_id",),
     None,
-    "What one track is held to be, and by which evidence.",
+    "The genre and the artist of one track, with the evidence for them.",
 )
 
 SUMMARY_FEATURES = Table(
@@ -344,7 +344,7 @@ SPECTROGRAMS = Table(
 
 SPECTROGRAM_FAILURES = _failures_table(
     "spectrogram_failures",
-    "One track whose audio is there but which no spectrograms could be computed of.",
+    "One track whose audio is there but for which no spectrograms could be computed.",
 )
 
 FMA_FEATURES = Table(

@@ -42,9 +42,9 @@ _WHAT_FOLLOWS = {
     PAGES.name: "The record of which page was asked for when is lost; the pages themselves are "
     "kept below pages/.",
     FETCHES.name: "The record of these downloads is lost: the audio files are kept, and the next "
-    "run downloads what it lacks of them again.",
+    "run downloads those again that are missing.",
     TAKEDOWNS.name: "It was a copy of the record of take-downs, and the next one is written anew.",
-    RATES.name: "The times in plan are missing until something was measured again.",
+    RATES.name: "The plan has no times until they have been measured again.",
 }
 _IS_MADE_AGAIN = "The next run makes its rows again."
 
@@ -114,6 +114,6 @@ def refuse_without_takedowns(damaged: DamagedFileError) -> LakeError:
     return LakeError(
         f"{damaged.path} is damaged ({damaged.reason}). It records which tracks and artists were "
         "taken down, and nothing is read or made without it, so that none of them comes back: "
-        "put it back from a backup. If there is none, move it out of the lake and give every "
-        "take-down once more with genre-assets take-down before the next run."
+        "put it back from a backup. If there is none, move it out of the lake and repeat "
+        "every take-down with genre-assets take-down before the next run."
     )

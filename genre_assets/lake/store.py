@@ -35,7 +35,7 @@ class Store:
             ValueError: If it is no SHA-256 in lower-case hexadecimal, or no suffix of audio.
         """
         if not _SHA256.fullmatch(sha256):
-            raise ValueError(f"{sha256!r} is no SHA-256: 64 lower-case hexadecimal digits.")
+            raise ValueError(f"{sha256!r} is not a SHA-256: 64 lower-case hexadecimal digits.")
         if suffix not in SUFFIXES:
             raise ValueError(f"{suffix!r} is none of the suffixes {', '.join(SUFFIXES)}.")
         return self.root / "files" / sha256[:2] / f"{sha256}{suffix}"

@@ -44,7 +44,8 @@ def card(facts: dict[str, Any]) -> str:
         f"{facts['n_artists']:,} artists{music}. They are credited in `attribution.csv`, with the "
         "licence of each; what the licences allow you is for you to judge.",
         "",
-        f"Trained on {facts['made_at'][:10]}, version {facts['version']}, seed {facts['seed']}"
+        f"Trained on {facts['made_at'][:10]} by version {facts['version']} of its code, with seed "
+        f"{facts['seed']}"
         f"{_chosen(facts['chosen'])}.",
         "",
         "## How good it is",
@@ -83,5 +84,5 @@ def _figures(figures: dict[str, Any]) -> list[str]:
     return [
         f"Accuracy {figures['accuracy']:.3f} {measured[figures['split']]} "
         f"({figures['n']:,} tracks). Always predicting {figures['most_frequent_genre']}, the most "
-        f"frequent genre among them, has {figures['most_frequent_share']:.3f}."
+        f"frequent among them, has {figures['most_frequent_share']:.3f}."
     ]

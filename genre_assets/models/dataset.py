@@ -101,7 +101,7 @@ def build_task(
             break
     table, chosen = max(choices.items(), key=lambda choice: choice[1].merit())
     if len(chosen.genres) < 2:
-        raise TaskError(_nothing_to_tell_apart(task, chosen, table, feature_keys))
+        raise TaskError(_nothing_to_tell_apart(task, chosen, feature_keys))
 
     frame = chosen.frame
     if unknown := int((~frame["artist_known"]).sum()):
@@ -229,11 +229,11 @@ def artist_groups(
     return connected_components(edges, directed=False)[1][:n]
 
 
-def most_frequent(genres: list[str]) -> tuple[str, float]:
-    """The most frequent of the genres of tracks, the first by name at a draw, and its share."""
+def most_frequent(genres: list[str]) -> tuple[list[str], float]:
+    """The most frequent of the genres of tracks, or all that tie by name, and the share of one."""
     counts = Counter(genres)
-    genre = min(counts, key=lambda genre: (-counts[genre], genre))
-    return genre, counts[genre] / len(genres)
+    most = max(counts.values())
+    return sorted(genre for genre in counts if counts[genre] == most), most / len(genres)
 
 
 class _Choice:
@@ -254,11 +254,13 @@ class _Choice:
         any_features = {key for name in task.features for key in feature_keys.get(name, ())}
         real = ~self.frame["synthetic"] & self.frame["excluded"].isna()
         if (real & self.frame["track_id"].isin(any_features)).any():
-            self._leave_out(self.frame["synthetic"], "synthetic demo track")
-            if count := self.left_out["synthetic demo track"]:
+            self._leave_out(self.frame["synthetic"], "from the synthetic demo")
+            if count := self.left_out["from the synthetic demo"]:
                 self.notes.append(
                     f"{counted(count, 'synthetic demo track')} left out: the lake holds real ones."
                 )
+        # First, so that the reasons below count what somebody could have expected in the task.
+        self._leave_out(~has_features, f"with no row in {table}")
         for reason in sorted(self.frame["excluded"].dropna().unique()):
             if task.level == "subgenre" and reason.startswith(SEVERAL_TOP_GENRES):
                 continue
@@ -276,14 +278,13 @@ class _Choice:
         self.frame["genre"] = [genres[0] if genres else None for genres in named]
         ambiguous = pd.Series([len(genres) > 1 for genres in named], self.frame.index)
         if task.genres is not None:
-            self._leave_out(ambiguous, "several genres of this task")
-        self._leave_out(self.frame["genre"].isna(), "no genre of this task")
-        self._leave_out(~has_features, f"no row in {table}")
+            self._leave_out(ambiguous, "with several genres of this task")
+        self._leave_out(self.frame["genre"].isna(), "with no genre of this task")
         self._group()
         self.genres, self.too_small = self._count_genres(task)
         self.left_out_as_too_few = int(self.frame["genre"].isin(list(self.too_small)).sum())
         for genre, counts in self.too_small.items():
-            self._leave_out(self.frame["genre"] == genre, f"too little {genre}")
+            self._leave_out(self.frame["genre"] == genre, _too_few(genre))
             self.warnings.append(f"{genre} is left out of {task.name}: {counts}.")
 
     def merit(self) -> tuple[int, int]:
@@ -376,8 +377,8 @@ def _require_every_part(task: Task, frame: pd.DataFrame) -> None:
     if empty:
         have = ", ".join(f"{part} {counts.get(part, 0)}" for part in OFFICIAL_SPLITS)
         raise TaskError(
-            f"Task {task.name} uses the published split, of which this lake holds no "
-            f"{' and no '.join(empty)} tracks ({have}): add them, or use the task available."
+            f"Task {task.name} uses the published split, but this lake has no "
+            f"{' and no '.join(empty)} tracks of it ({have}): add them, or use the task available."
         )
 
 
@@ -387,8 +388,8 @@ def _artists_on_both_sides(frame: pd.DataFrame) -> list[str]:
     if shared.empty:
         return []
     return [
-        "On several sides of the published split, themselves or by albums or duplicates: "
-        f"{counted(shared['group'].nunique(), 'artist')}, with "
+        "Artists on several sides of the published split, directly or through albums or "
+        f"duplicates: {shared['group'].nunique():,}, with "
         f"{counted(len(shared), 'validation or test track')}."
     ]
 
@@ -492,25 +493,30 @@ def _shuffled_within_genres(frame: pd.DataFrame, seed: int) -> np.ndarray:
     return order
 
 
-def _nothing_to_tell_apart(
-    task: Task, choice: _Choice, table: str, feature_keys: dict[str, list[str]]
-) -> str:
+def _too_few(genre: str) -> str:
+    return f"of {genre}, which has too few tracks"
+
+
+def _nothing_to_tell_apart(task: Task, choice: _Choice, feature_keys: dict[str, list[str]]) -> str:
+    enough = f"only {choice.genres[0]} has" if choice.genres else "no genre has"
     parts = [
         f"Task {task.name} needs two genres with at least {task.min_tracks} tracks by "
-        f"{task.min_artists} artists and has {len(choice.genres)} with features in "
-        f"{' or '.join(task.features)}"
+        f"{task.min_artists} artists each, and in this lake {enough} as many with features"
     ]
-    have = [
-        f"{genre} {counts.split(', needs')[0]}"
+    if some := [
+        f"{genre} has {counts.partition(', needs')[0]}"
         for genre, counts in choice.too_small.items()
         if not counts.startswith("0 ")
+    ]:
+        parts.append(", ".join(some))
+    # The genres that have too few are named above.
+    left_out = [
+        f"{reason} ({n:,})"
+        for reason, n in choice.left_out.most_common()
+        if reason not in map(_too_few, choice.too_small)
     ]
-    have += [f"{genre} enough" for genre in choice.genres]
-    if have:
-        parts.append(f"{table} has {', '.join(have)}")
-    if choice.left_out:
-        most = ", ".join(f"{reason} ({n})" for reason, n in choice.left_out.most_common(6))
-        parts.append(f"left out are {most}")
+    if left_out:
+        parts.append(f"tracks left out: {', '.join(left_out[:6])}")
     for name, keys in feature_keys.items():
         if keys and name not in task.features:
             using = [t.name for t in load_tasks().values() if name in t.features]

@@ -264,9 +264,9 @@ def gather_predictions(
             stored = read_stored(folder)
             if model_needs(folder.name, stored.facts, current) != Need.NOTHING:
                 notes.append(
-                    f"{folder.name} is left out: it was trained on other members or features of "
-                    f"{task}, or by older code (on {stored.facts.get('made_at', 'an unknown date')}"
-                    "); train it again."
+                    f"{folder.name} is left out: it was trained on other tracks or features than "
+                    f"{task} has now, or by older code ({_trained_on(stored.facts)}); train it "
+                    "again."
                 )
                 continue
             _check(stored.predictions, members, "split", ASKED_SPLITS, stored.path)
@@ -322,6 +322,10 @@ def trained_before(
     return stored if needs == Need.NOTHING else None
 
 
+def _trained_on(facts: dict[str, Any]) -> str:
+    return f"on {facts['made_at'][:10]}" if "made_at" in facts else "on an unknown date"
+
+
 def _check(
     predictions: pa.Table, members: pa.Table, column: str, asked: tuple[str, ...], folder: Path
 ) -> None:
@@ -332,7 +336,9 @@ def _check(
         zip(predictions["track_id"].to_pylist(), predictions["split"].to_pylist(), strict=True)
     )
     if told != expected:
-        raise ModelError(f"{folder} does not say one thing of each track: train the model again.")
+        raise ModelError(
+            f"{folder} does not have exactly one prediction for each track: train the model again."
+        )
     for row in predictions["probabilities"].to_pylist():
         values = [value for _, value in row]
         if not (min(values) >= 0 and abs(sum(values) - 1) < 1e-6):

@@ -64,7 +64,7 @@ class Task(BaseModel):
             if not self.feature_columns(table):
                 raise ValueError(f"no column of {table} begins with {self.columns!r}")
         if self.genres is not None and len(set(self.genres)) < len(self.genres):
-            raise ValueError("genres names one twice")
+            raise ValueError("genres names one genre twice")
         return self
 
     @property

@@ -250,12 +250,12 @@ class _Rows:
 def _figures(predictions: pa.Table, split: str) -> dict[str, Any]:
     """What the card says of a model's worth; the scores say more."""
     rows = [row for row in predictions.to_pylist() if row["split"] == split]
-    genre, share = most_frequent([row["genre_true"] for row in rows])
+    genres, share = most_frequent([row["genre_true"] for row in rows])
     return {
         "split": split,
         "n": len(rows),
         "accuracy": sum(row["genre_true"] == row["genre_pred"] for row in rows) / len(rows),
-        "most_frequent_genre": genre,
+        "most_frequent_genre": " or ".join(genres),
         "most_frequent_share": share,
     }
 

@@ -14,6 +14,7 @@ from genre_assets.lake.schemas import (
     ID3_TAGS,
     REJECTED_ROWS,
     SPECTROGRAM_FAILURES,
+    TRACKS,
     Table,
 )
 from genre_assets.lake.tables import Lake
@@ -44,14 +45,8 @@ NO_FAILURE = {
 }
 """What became of a track that is no failure of this step."""
 
-_WITH_FAILURES = (
-    REJECTED_ROWS,
-    FETCHES,
-    AUDIO,
-    ID3_TAGS,
-    FEATURE_FAILURES,
-    SPECTROGRAM_FAILURES,
-)
+_BEST_REASON_FIRST = (AUDIO, FETCHES, FEATURE_FAILURES, ID3_TAGS, SPECTROGRAM_FAILURES)
+"""A broken file that was downloaded is in several of these tables; the first one says best why."""
 _LEFT_OUT = {Kind.VALUE: "value left out", Kind.SOUND: "sound not read"}
 """What became of something that a source listed; else it was rejected."""
 _KIND = {FETCHES.name: "outcome"}
@@ -69,6 +64,18 @@ class _Failure:
 def failures_of(lake: Lake, table: Table) -> Iterator[_Failure]:
     """All that failed in one step, as its table says; what is no failure is not among it."""
     return _failures(lake, table, lake.partitions(table))
+
+
+def failures_of_tracks(lake: Lake) -> list[_Failure]:
+    """Every track that failed and is not gone, once, with the failure that says best why."""
+    known = lake.read(TRACKS, columns=["track_id", "gone_at"])
+    gone = set(known.filter(pc.field("gone_at").is_valid())["track_id"].to_pylist())
+    best: dict[str, _Failure] = {}
+    for table in _BEST_REASON_FIRST:
+        for failure in failures_of(lake, table):
+            if failure.subject not in gone:
+                best.setdefault(failure.subject, failure)
+    return list(best.values())
 
 
 def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
@@ -93,7 +100,8 @@ def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
         + (
             f"more than {MOST_FAILING:.0%} failed alike, {listed(told)}.".replace("%", " %", 1)
             if many
-            else f"no reason holds for more than {limit:.0f} of them ({usual or 'none failed'})."
+            else f"at most {limit:.0f} of them failed for the same reason "
+            f"({usual or 'none failed'})."
         ),
         counts={"tried": tried, "failed": len(failures)}
         | {kind: len(found) for (_, kind), found in kinds.items()},
@@ -109,10 +117,12 @@ def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
 def nothing_failed(lake: Lake) -> Verdict:
     """List everything in the lake that failed, the most frequent reasons first.
 
+    A track that failed in several steps counts once.
+
     Args:
         lake: The lake.
     """
-    failures = [failure for table in _WITH_FAILURES for failure in failures_of(lake, table)]
+    failures = [*failures_of_tracks(lake), *failures_of(lake, REJECTED_ROWS)]
     kinds = _by_kind(failures)
     told = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
     return Verdict(

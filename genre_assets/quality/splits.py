@@ -52,7 +52,7 @@ def sides_disjoint(lake: Lake, task: str) -> Verdict:
         passed=not shared,
         sentence=f"{counted(len(members), 'member')} of {task}: "
         + (
-            f"on several sides of the {split} lie {listed(told)}, such as "
+            f"{listed(told)} on several sides of the {split}, such as "
             f"{shared[0]['key']} in {shared[0]['sides']}."
             if shared
             else f"no artist, group or exact duplicate is on two sides of the {split}."

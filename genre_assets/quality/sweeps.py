@@ -7,6 +7,7 @@ from genre_assets.lake.schemas import SWEEPS
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.quality.verdict import Verdict, listed, some
+from genre_assets.sources.fma_site.address import genre_in_words
 
 FRESH_FOR = timedelta(days=2)
 """Since when a genre may not have been swept: one night may fail, two should not."""
@@ -26,7 +27,7 @@ def sweeps_whole(lake: Lake, genres: Sequence[str]) -> Verdict:
     }
     short = {genre: row for genre, row in full.items() if _falls_short(row)}
     told = [
-        f"{genre} {row['distinct'] or 0:,} of {_claimed(row)}"
+        f"{genre_in_words(genre)} {row['distinct'] or 0:,} of {_claimed(row)}"
         for genre, row in sorted(short.items())
     ]
     genres_swept = counted(len(full), "genre")
@@ -73,12 +74,12 @@ def scrape_fresh(lake: Lake, genres: Sequence[str], now: datetime | None = None)
     were = "was" if len(late or genres) == 1 else "were"
     if late:
         since = listed(
-            f"{genre} since {_time(swept[genre]['finished_at'])}"
+            f"{genre_in_words(genre)} since {_time(swept[genre]['finished_at'])}"
             if genre in swept
-            else f"{genre} never"
+            else f"{genre_in_words(genre)} never"
             for genre in late
         )
-        sentence = f"{len(late)} of {all_genres} {were} not swept whole for {limit}: {since}."
+        sentence = f"{len(late)} of {all_genres} {were} not swept to the end for {limit}: {since}."
     else:
         oldest = min(swept[genre]["finished_at"] for genre in genres)
         sentence = f"{all_genres} {were} swept in the last {limit}, the first at {_time(oldest)}."

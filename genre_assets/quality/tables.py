@@ -64,7 +64,7 @@ def rows_valid(lake: Lake, parts: Sequence[Part], now: datetime | None = None) -
         now: The present.
     """
     found = _looked_through(lake, parts, now, ours=True)
-    sentence = f"{counted(found.rows, 'row')}: all are as the schema says."
+    sentence = f"{counted(found.rows, 'row')}: all obey the schema."
     if found.broken:
         sentence = f"{counted(found.rows, 'row')} checked, and rules are broken: {found.named}."
     return found.verdict(sentence)
@@ -82,7 +82,7 @@ def values_plausible(lake: Lake, parts: Sequence[Part], now: datetime | None = N
         now: The present, which no time should lie after.
     """
     found = _looked_through(lake, parts, now, ours=False)
-    sentence = f"{counted(found.rows, 'row')}: the values from outside are what they can be."
+    sentence = f"{counted(found.rows, 'row')}: the values from outside are plausible."
     if found.broken:
         sentence = f"{counted(found.rows, 'row')} checked, some with odd values: {found.named}."
     return found.verdict(sentence, warning=True)
@@ -112,7 +112,7 @@ def keys_unique(lake: Lake, parts: Sequence[Part]) -> Verdict:
             }
             for row in twice[:MOST_EXAMPLES]
         ]
-    found = "each key stands once"
+    found = "no key occurs twice"
     if repeated:
         stand = "stands" if repeated == 1 else "stand"
         found = f"{counted(repeated, 'key')} {stand} more than once, such as "

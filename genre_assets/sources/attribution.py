@@ -1,10 +1,11 @@
 """Who made what leaves the platform: the credit that goes with a report, a model or an export."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
 from genre_assets.lake.durable import written_whole
@@ -25,25 +26,47 @@ COLUMNS = (
     "attribution",
 )
 
+_NAMES = ("title", "artist")
 _FORMULA = ("=", "+", "-", "@", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 _CONTROL = ("\t", "\r", "\n")
 
 
-def named_tracks(lake: Lake, columns: Iterable[str] = COLUMNS) -> pa.Table:
+def named_tracks(
+    lake: Lake, columns: Iterable[str] = COLUMNS, track_ids: Collection[str] | None = None
+) -> pa.Table:
     """Columns of ``tracks``, with the title and artist by which a person knows each track.
 
     A music library gives names of files and folders, which are only a guess: its tracks have the
-    title and artist of their tags, where the tags give any.
+    title and artist of their tags, where the tags give any. Other sources know them better than
+    the tags do, which only fill the gaps.
+
+    Args:
+        lake: The lake.
+        columns: The columns; ``track_id`` and ``shard`` come with them.
+        track_ids: The tracks; None for all.
     """
-    of_library = [shard for shard in lake.partitions(ID3_TAGS) if shard in FOLDER_SHARDS]
-    tags = lake.read(ID3_TAGS, of_library, ["track_id", "title", "artist"]).to_pylist()
-    tagged = {row["track_id"]: row for row in tags}
     columns = list(dict.fromkeys(["track_id", "shard", *columns]))
-    rows = lake.read(TRACKS, columns=columns).to_pylist()
+    rows = _of_tracks(lake.read(TRACKS, columns=columns), track_ids).to_pylist()
+    # The tags of most shards add nothing and are not read.
+    shards = {row["shard"] for row in rows if row["shard"] in FOLDER_SHARDS or _lacks_a_name(row)}
+    read = [shard for shard in lake.partitions(ID3_TAGS) if shard in shards]
+    tags = _of_tracks(lake.read(ID3_TAGS, read, ["track_id", *_NAMES]), track_ids).to_pylist()
+    tagged = {row["track_id"]: row for row in tags}
     for row in rows:
-        in_tags = tagged.get(row["track_id"], {}) if row["shard"] in FOLDER_SHARDS else {}
-        row |= {name: in_tags[name] for name in ("title", "artist") if in_tags.get(name)}
+        in_tags = tagged.get(row["track_id"], {})
+        first, second = (in_tags, row) if row["shard"] in FOLDER_SHARDS else (row, in_tags)
+        row |= {name: first.get(name) or second.get(name) for name in _NAMES if name in row}
     return pa.Table.from_pylist(rows, pa.schema([TRACKS.schema.field(name) for name in columns]))
+
+
+def _lacks_a_name(row: dict) -> bool:
+    return any(name in row and not row[name] for name in _NAMES)
+
+
+def _of_tracks(rows: pa.Table, track_ids: Collection[str] | None) -> pa.Table:
+    if track_ids is None:
+        return rows
+    return rows.filter(pc.field("track_id").isin(pa.array(list(track_ids), pa.string())))
 
 
 def attribution_rows(tracks: pa.Table, track_ids: Iterable[str]) -> pa.Table:

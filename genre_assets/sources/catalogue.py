@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import REJECTED_ROWS
+from genre_assets.progress import counted
 
 
 class SourceError(UserError):
@@ -22,6 +23,7 @@ class Catalogue:
         tracks: Rows of ``lake.schemas.TRACKS``; first, last seen and gone are null.
         rejected: Rows of ``lake.schemas.REJECTED_ROWS``.
         notes: Sentences on what is odd about the source but stops nothing.
+        skipped: Sentences on what was left out as it should be, such as pictures.
         still_there: Ids of tracks that were not asked for this time but are still there, so that
             known ones are not gone.
         gone: Ids of the known tracks that are gone, where the source was asked for that: all
@@ -36,6 +38,7 @@ class Catalogue:
     still_there: frozenset[str] = frozenset()
     gone: frozenset[str] | None = None
     doubt: str | None = None
+    skipped: list[str] = field(default_factory=list)
 
 
 class Kind(StrEnum):
@@ -49,6 +52,39 @@ class Kind(StrEnum):
     """A sound file of a kind that is not read."""
     OTHER = "other"
     """Something that is no music, such as pictures or a wastebasket."""
+
+
+_SOURCES = {
+    "fma_dataset": "the FMA dataset",
+    "fma_site": "the site",
+    "folder": "your music library",
+}
+
+
+def source_in_words(source: str) -> str:
+    """What a reader calls a source, such as ``your music library`` for ``folder``."""
+    return _SOURCES.get(source, source)
+
+
+def not_taken(kind: str, number: int, of: str | None = None) -> str:
+    """What became of so many things of a kind, such as ``2 sound files were not read``.
+
+    Args:
+        kind: What they are.
+        number: How many they are.
+        of: Where they were found.
+    """
+    were, found = ("was" if number == 1 else "were"), (f" of {of}" if of else "")
+    entries = f"{number:,} {'entry' if number == 1 else 'entries'}{found}"
+    match kind:
+        case Kind.SOUND:
+            return f"{counted(number, 'sound file')}{found} {were} not read"
+        case Kind.VALUE:
+            tracks = "its track was" if number == 1 else "their tracks were"
+            return f"{entries} {were} left out, but {tracks} taken"
+        case Kind.OTHER:
+            return f"{entries} {were} skipped"
+    return f"{entries} could not become {'a track' if number == 1 else 'tracks'}"
 
 
 @dataclass(frozen=True)

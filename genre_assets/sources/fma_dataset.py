@@ -99,7 +99,7 @@ def read_catalogue(
     rejected += read.rejected
     notes += read.notes
     if rows.num_rows < PUBLISHED_TRACKS:
-        notes.append(f"{tracks_csv} lists {rows.num_rows} of the {PUBLISHED_TRACKS} tracks.")
+        notes.append(f"{tracks_csv} lists {rows.num_rows:,} of the {PUBLISHED_TRACKS} tracks.")
     listed = set(rows["id"].to_pylist())
     subset, audio = _audio_folder(root, subset, unpack_to, checksums, notes, log)
     if subset is not None:
@@ -118,7 +118,7 @@ def read_catalogue(
     tracks = _as_tracks(rows, genres, clips, root, subset, notes)
     if clips and not believe_removals:
         tracks = _with_unseen_clips(tracks, known, clips, notes)
-    log(f"{tracks.num_rows} tracks listed by {tracks_csv}")
+    log(f"{counted(tracks.num_rows, 'track')} listed by {tracks_csv}")
     still_there = frozenset(f"{SOURCE}:{track_id}" for track_id in listed)
     gone = None
     if not believe_removals:
@@ -239,7 +239,7 @@ def _of_subset(rows: pa.Table, subset: str, path: Path, rejected: list[Rejection
     for row in rows.filter(pc.invert(known)).select(["row", "id", "subset"]).to_pylist():
         if subset == "full":
             break
-        reason = f"Its subset {row['subset']!r} is none of {', '.join(FMA_SUBSETS)}."
+        reason = f"Its subset {row['subset']!r} is not one of {', '.join(FMA_SUBSETS)}."
         rejected.append(Rejection(str(path), f"row {row['row']}, track id {row['id']}", reason))
     if subset == "full":
         return rows

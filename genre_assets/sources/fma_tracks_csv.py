@@ -95,7 +95,7 @@ def read_tracks_csv(path: Path) -> TracksCsv:
     if not rows.num_rows:
         first = odd.rejected[0]
         raise SourceError(
-            f"{path} has no row with a track id that can be used, such as {first.place}: "
+            f"No row of {path} has a usable track id; for example, {first.place}: "
             f"{first.reason} The catalogue is kept as it was: mend the file, or {_MEND}."
         )
     rows = _without_odd_values(rows, odd)
@@ -140,7 +140,7 @@ class _Odd:
         notes = [f"{counted(n, 'track')} with {what}." for what, n in self.values.items() if n]
         if self.unidentified:
             notes.append(
-                f"{counted(self.unidentified, 'row')} of {self.origin} could not be told apart."
+                f"{counted(self.unidentified, 'row')} of {self.origin} have no usable track id."
             )
         return notes
 
@@ -259,7 +259,7 @@ def _identified(rows: pa.Table, odd: _Odd) -> pa.Table:
 
 def _why_no_id(number: int) -> str:
     if number < 0:
-        return "Its track id is not a whole number from 0 on."
+        return "Its track id is not a whole number of 0 or more."
     try:
         fma_shard(number)
     except ValueError as error:
@@ -283,15 +283,15 @@ def _without_odd_values(rows: pa.Table, odd: _Odd) -> pa.Table:
         "official_split",
         pc.invert(pc.is_in(rows["official_split"], value_set=pa.array(SPLITS))),
         f"Its split {{value}} is none of {', '.join(SPLITS)}: the track has none.",
-        f"a split that is none of {', '.join(SPLITS)}",
+        f"a split that is not one of {', '.join(SPLITS)}",
         odd,
     )
     rows = _null_where(
         rows,
         "duration",
         pc.invert(pc.match_substring_regex(rows["duration"], _SECONDS)),
-        "Its duration {value} is no number of seconds.",
-        "a duration that is no number of seconds",
+        "Its duration {value} is not a number of seconds.",
+        "a duration that is not a number of seconds",
         odd,
     )
     return _null_where(
@@ -377,7 +377,7 @@ def _break_in(path: Path, columns: int, header_rows: int) -> str | None:
         file.seek(-1, os.SEEK_END)
         if file.read(1) != b"\n":
             return (
-                f"{path} stops within row {row}, track id {last}, which no line break ends: "
-                f"{_MEND}, or end the row if it is whole."
+                f"{path} ends without a line break after row {row}, track id {last}, so that row "
+                f"may be cut off: {_MEND}, or add a line break if the row is complete."
             )
     return None

@@ -81,14 +81,15 @@ def read_catalogue(
         for file in found.files
         if (track := identities.track_of.get(file.path)) is not None
     ]
-    log(f"{len(rows)} audio files in {root}, {len(found.rejected)} rejected")
+    log(f"{counted(len(rows), 'audio file')} in {root}")
     unseen = Unseen(known, {row["track_id"] for row in rows}, found, believe_removals)
     return Catalogue(
         TRACKS.of_rows(rows),
         rejected_rows(SOURCE, found.all_rejected()),
-        found.notes() + unseen.notes(),
+        unseen.notes(),
         unseen.track_ids,
         doubt=f"The music library {root} is empty: is it mounted?" if found.found_nothing else None,
+        skipped=found.skipped(),
     )
 
 

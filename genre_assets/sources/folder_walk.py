@@ -1,4 +1,4 @@
-"""A walk through a music library: its audio files, and what of it is passed over or unreadable.
+"""A walk through a music library: its audio files, and what in it is skipped or unreadable.
 
 The names of files say what is music: endings of formats that the decoders read are taken, those
 of other sound are named one by one, since they are music that the platform does without, and
@@ -33,7 +33,7 @@ OTHER_SOUND_EXTENSIONS = frozenset({
 """Endings of sound that is left out: protected, made of notes, or of a format that is not read."""
 # fmt: on
 
-_PASSED_OVER = re.compile(
+_SYSTEM_FOLDERS = re.compile(
     r"\$recycle\.bin|recycler|recycled|#recycle|@recycle|\.trash(-\d+|es)"
     r"|network trash folder|@eadir|#snapshot|@recently-snapshot|\.snapshots?"
     r"|system volume information|lost\+found|__macosx|\.appledouble",
@@ -64,7 +64,7 @@ class Walk:
         unread: Paths of files and folders that could not be read: nobody knows what is in them.
         empty: Paths of folders without anything in them, as a share leaves when it is unmounted.
         other_extensions: Files that are no sound, by ending.
-        passed_over: Folders of systems and servers, by name.
+        system_folders: Folders of systems and servers, by name.
         hidden: Files and folders whose name begins with a dot.
         inner_links: Links to places in the library.
     """
@@ -75,7 +75,7 @@ class Walk:
     unread: set[str] = field(default_factory=set)
     empty: set[str] = field(default_factory=set)
     other_extensions: Counter[str] = field(default_factory=Counter)
-    passed_over: Counter[str] = field(default_factory=Counter)
+    system_folders: Counter[str] = field(default_factory=Counter)
     hidden: int = 0
     inner_links: int = 0
 
@@ -93,26 +93,26 @@ class Walk:
     @property
     def found_nothing(self) -> bool:
         """Whether the library is as empty as a mount point without its disk."""
-        system_folders = sum(self.passed_over.values())
-        left_out = len(self.rejected) > system_folders or self.other_extensions
+        of_systems = sum(self.system_folders.values())
+        left_out = len(self.rejected) > of_systems or self.other_extensions
         return not (self.files or left_out or self.inner_links)
 
-    def notes(self) -> list[str]:
-        """Sentences on what was passed over."""
+    def skipped(self) -> list[str]:
+        """Sentences on what was skipped and is nothing to worry about."""
         notes = []
         if self.other_extensions:
             named = _named(self.other_extensions)
             total = sum(self.other_extensions.values())
-            notes.append(f"{counted(total, 'file')} of other kinds: {named}.")
-        if self.passed_over:
-            total = sum(self.passed_over.values())
-            named = _named(self.passed_over)
-            notes.append(f"{counted(total, 'system folder')} passed over: {named}.")
+            notes.append(f"Skipped {counted(total, 'file')} of other kinds: {named}.")
+        if self.system_folders:
+            total = sum(self.system_folders.values())
+            named = _named(self.system_folders)
+            notes.append(f"Skipped {counted(total, 'system folder')}: {named}.")
         if self.hidden:
-            notes.append(f"{counted(self.hidden, 'hidden item')} passed over.")
+            notes.append(f"Skipped {counted(self.hidden, 'hidden item')}.")
         if self.inner_links:
             links = counted(self.inner_links, "symbolic link")
-            notes.append(f"{links} to places in the library not followed.")
+            notes.append(f"Skipped {links} to places in the library.")
         return notes
 
     def all_rejected(self) -> list[Rejection]:
@@ -121,7 +121,7 @@ class Walk:
             Rejection(
                 str(self.root),
                 f"*{ending}" if ending.startswith(".") else "files without an ending",
-                f"No sound: {counted(count, 'file')}.",
+                f"Not audio: {counted(count, 'file')}.",
                 Kind.OTHER,
             )
             for ending, count in sorted(self.other_extensions.items())
@@ -167,9 +167,9 @@ def walk(root: Path) -> Walk:
 
 def _consider(found: Walk, real_root: str, entry: os.DirEntry) -> list[str]:
     """Take an entry of a folder, or leave it out; returns it when it is a folder to look into."""
-    if _PASSED_OVER.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
-        found.passed_over[printable(entry.name)] += 1
-        reason = "A folder of the system, such as for deleted files: passed over."
+    if _SYSTEM_FOLDERS.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False):
+        found.system_folders[printable(entry.name)] += 1
+        reason = "System folders, such as those for deleted files, are not searched."
         found.reject(entry.path, reason, Kind.OTHER)
     elif entry.name.startswith("."):
         found.hidden += 1
@@ -197,7 +197,9 @@ def _consider_link(found: Walk, real_root: str, entry: os.DirEntry) -> None:
     elif target.is_relative_to(real_root):
         found.inner_links += 1
     else:
-        reason = "The symbolic link leaves the library: make what it points to a library."
+        reason = (
+            "The symbolic link points outside the library: move what it points to into the library."
+        )
         found.reject_unread(entry.path, reason)
 
 
@@ -225,7 +227,7 @@ def _consider_file(found: Walk, entry: os.DirEntry) -> None:
 def _leave_out(found: Walk, entry: os.DirEntry) -> None:
     extension = PurePath(entry.name).suffix.lower()
     if extension in OTHER_SOUND_EXTENSIONS:
-        reason = f"Sound files of the kind {extension} are not read: convert it, such as to FLAC."
+        reason = f"Files of the type {extension} are not read: convert it, for example to FLAC."
         found.reject(entry.path, reason, Kind.SOUND)
     else:
         found.other_extensions[printable(extension) or "without extension"] += 1

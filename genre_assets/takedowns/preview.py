@@ -59,7 +59,7 @@ class Preview:
             removed.append(
                 f"{counted(models, 'model')}{report} of {task}, to be made anew without them"
             )
-        lines.append("It would remove:" if removed else "There is nothing to remove of them.")
+        lines.append("It would remove:" if removed else "Nothing of them is stored.")
         lines += [f"  {what}" for what in removed]
         if self.own_files:
             lines.append(

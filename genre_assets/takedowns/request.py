@@ -48,7 +48,8 @@ class TakeDown:
         lines.append(f"Removed: {', '.join(removed) or 'nothing was left to remove'}.")
         if self.removed.tasks:
             lines.append(
-                f"To be trained again, from task_dataset on: {', '.join(self.removed.tasks)}. "
+                "These tasks have to be trained again, from task_dataset on: "
+                f"{', '.join(self.removed.tasks)}. "
                 "Their members, models, scores and reports are deleted."
             )
         return "\n".join(lines)
@@ -175,7 +176,7 @@ def _refuse_unknown_track(lake: Lake, track_id: str, in_advance: bool) -> None:
     ]
     hint = f"Did you mean {' or '.join(meant[:5])}?" if meant else "Look it up in the view tracks."
     more = f" A track_id is one of {', '.join(_SOURCES)}, a colon and its id." if in_advance else ""
-    raise UserError(f"No source ever listed a track of the id {track_id!r}. {hint}{more}")
+    raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}{more}")
 
 
 def _spaced(hint: str) -> str:

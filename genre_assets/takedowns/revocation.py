@@ -54,11 +54,11 @@ class Revoked:
             )
         if self.lost:
             lines.append(
-                f"Cannot come back, because the source does not list it any more: "
+                "These tracks cannot come back, because their source no longer lists them: "
                 f"{_named(self.lost)}."
             )
         if self.held:
-            lines.append(f"Kept out by another take-down: {_named(self.held)}.")
+            lines.append(f"These tracks are kept out by another take-down: {_named(self.held)}.")
         if not (again or self.lost or self.held):
             lines.append("It had removed no audio.")
         return "\n".join(lines)
@@ -120,9 +120,11 @@ def _is_meant(row: dict, kind: str, subject: str) -> bool:
 
 def _none_in_force(held: list[dict], kind: str, subject: str) -> UserError:
     subjects = [row["subject"] for row in held if row["kind"] == kind]
-    if not subjects:
-        return UserError(f"No take-down of {'an' if kind == 'artist' else 'a'} {kind} is in force.")
-    hint = did_you_mean(subject, subjects) or f"In force are {_named(tuple(subjects))}."
+    if subjects:
+        hint = did_you_mean(subject, subjects)
+        hint = hint or f"The take-downs of these are in force: {_named(tuple(subjects))}."
+    else:
+        hint = f"Nor is that of any other {kind}."
     return UserError(f"No take-down of the {kind} {subject!r} is in force. {hint}")
 
 

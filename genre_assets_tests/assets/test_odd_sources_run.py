@@ -107,7 +107,7 @@ def test_odd_files_of_a_library_stop_nobody_and_an_empty_mount_removes_nothing(r
     assert "GENRE_ASSETS_BELIEVE_REMOVALS=yes" in sentence
     shutil.move(tmp_path / "unplugged" / "old.wav", library)
     (sentence,) = run.make("folder_catalogue", **settings)
-    assert "The source folder no longer has 3 of its 4 tracks" in sentence
+    assert "Your music library no longer has 3 of its 4 tracks" in sentence
     assert run.lake.files(TRACKS) == before
     believed = settings | {"GENRE_ASSETS_BELIEVE_REMOVALS": "yes"}
     assert run.make("folder_catalogue", **believed) == []
@@ -152,11 +152,11 @@ def test_odd_rows_of_a_dataset_stop_nobody_and_ids_that_cannot_be_read_remove_no
     assert "no row with a track id that can be used" in sentence
     write_dataset(root, {"": "2"}, {"": "7"})
     (sentence,) = run.make("fma_dataset_catalogue", **settings)
-    assert "The source fma_dataset no longer has 4 of its 6 tracks" in sentence
+    assert "The FMA dataset no longer has 4 of its 6 tracks" in sentence
     write_dataset(root, *({"": f"{n}.0"} for n in range(2, 8)))
     shutil.rmtree(root / "fma_small" / "000")
     (sentence,) = run.make("fma_dataset_catalogue", **settings)
-    assert "The source fma_dataset no longer has 6 of its 6 audio files" in sentence
+    assert "The FMA dataset no longer has 6 of its 6 audio files" in sentence
     assert run.lake.files(TRACKS) == before
 
 

@@ -38,4 +38,4 @@ def test_the_downloads_stay_as_they_are_and_nothing_fails(tmp_path):
         said = [entry.user_message for entry in instance.all_logs(done.run_id)]
     assert done.success
     assert lake.read(FETCHES).equals(before)
-    assert any("no site is set" in line and "2 tracks" in line for line in said)
+    assert any("GENRE_ASSETS_FMA_SITE is not set" in line and "2 tracks" in line for line in said)

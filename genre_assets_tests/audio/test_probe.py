@@ -94,7 +94,7 @@ def test_missing_files_say_where_they_should_lie(tmp_path):
     assert {row["status"] for row in rows.values()} == {"missing"}
     assert (
         rows["lost.mp3"]["reason"]
-        == f"No file is at {tmp_path}/lost.mp3, where the clip should lie."
+        == f"No file is at {tmp_path}/lost.mp3, where the clip should be."
     )
     assert rows["nowhere.mp3"]["reason"] == "The source gives no file for this track."
     assert rows["vanished.wav"]["reason"] == f"There is no file at {tmp_path}/vanished.wav."

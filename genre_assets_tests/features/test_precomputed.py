@@ -121,9 +121,9 @@ def test_a_word_for_a_number_is_left_out_by_itself_and_named(tmp_path):
     assert [row["zcr_std_01"] for row in rows] == [3, 3, 9, 1]
     named = {rejected.place: rejected.reason for rejected in found.rejected}
     assert named == {
-        "row 6, track id 3, mfcc_mean_02": "A value that is no number: 'zwei'.",
+        "row 6, track id 3, mfcc_mean_02": "A value that is not a number: 'zwei'.",
         "row 8, track id '5'": f"{precomputed.OTHER_LENGTH.capitalize()}.",
-        "row 9, track id 6, mfcc_mean_01": "A value that is no number: '\\x00'.",
+        "row 9, track id 6, mfcc_mean_01": "A value that is not a number: '\\x00'.",
     }
 
 
@@ -135,7 +135,7 @@ def test_bytes_that_are_no_text_concern_their_value_alone(tmp_path):
 
 
 def test_a_file_of_which_no_row_can_be_used_is_refused(tmp_path):
-    with pytest.raises(UserError, match=r"no row that can be used, such as row 5, .*kept as they"):
+    with pytest.raises(UserError, match=r"can be used; for example, row 5, .*kept as they"):
         read_fma_features(write(tmp_path, FEATURES + "two,1,2,3\nthree,1,2,3\n"))
 
 

@@ -205,7 +205,7 @@ def test_an_alias_of_no_genre_or_of_two_is_refused():
     rows = [(1, "Rock", None), (2, "Punk", 1)]
     with pytest.raises(ValueError, match="'Zeuhl'"):
         Taxonomy(rows, {"Zeuhl": ["Magma"]})
-    with pytest.raises(ValueError, match="stands twice"):
+    with pytest.raises(ValueError, match="occurs twice"):
         Taxonomy(rows, {"Punk": ["Oi"], "Rock": ["oi!"]})
     with pytest.raises(ValueError, match="parent"):
         Taxonomy([(1, "Rock", 2), (2, "Punk", 1)])

@@ -182,7 +182,7 @@ def test_the_file_that_a_damaged_one_had_replaced_takes_its_place(lake, said):
     cut(lake.path(FETCHES, "fma_000000"))
     assert Lake(lake.root, read_only=True).read(FETCHES).num_rows == 1
     assert lake.read(FETCHES).num_rows == 1
-    assert "the next run downloads what it lacks of them" in said[0]
+    assert "the next run downloads those again that are missing" in said[0]
 
 
 def test_a_second_file_of_the_same_name_is_set_aside_beside_the_first(lake):

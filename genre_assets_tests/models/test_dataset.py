@@ -57,8 +57,8 @@ def test_without_features_the_error_says_what_there_is(real_tables):
     with pytest.raises(TaskError) as caught:
         build_task(load_tasks()["fma_medium"], labels, tracks, keys)
     message = str(caught.value)
-    assert "has 0 with features in summary_features" in message
-    assert "no row in summary_features (25000)" in message
+    assert "in this lake no genre has as many with features" in message
+    assert "with no row in summary_features (25,000)" in message
     assert "echonest_features has 13,129 rows: use the task available or fma_echonest12" in message
     assert "\n" not in message
 
@@ -108,7 +108,7 @@ def test_the_official_split_is_kept_and_shared_artists_are_told():
 
     rows[19] = label(rows[19]["track_id"], "Folk", "Folk artist 0")
     (note,) = build_task(task, *tables(rows, tracks)).notes
-    assert note.endswith("1 artist, with 1 validation or test track.")
+    assert note.endswith("duplicates: 1, with 1 validation or test track.")
 
 
 def test_an_empty_part_of_the_official_split_is_an_error():
@@ -130,11 +130,11 @@ def test_everyone_left_out_is_counted_by_reason():
     keys["echonest_features"].remove("folder:quiet")
     dataset = build_task(a_task(), labels, tracks, keys)
     assert dataset.left_out == {
-        "synthetic demo track": 1,
+        "from the synthetic demo": 1,
         "excluded: silent": 1,
-        "no genre of this task": 1,
-        "no row in echonest_features": 1,
-        "too little Spoken": 3,
+        "with no genre of this task": 1,
+        "with no row in echonest_features": 1,
+        "of Spoken, which has too few tracks": 3,
     }
     assert dataset.warnings == [
         "Spoken is left out of test_task: 3 tracks by 2 artists, needs 4 by 2."
@@ -207,7 +207,7 @@ def test_styles_are_the_most_specific_sub_genre_that_the_task_names():
     named = a_task(level="subgenre", genres=("House", "Techno"))
     dataset = build_task(named, *tables(rows))
     assert Counter(frame_of(dataset)["genre"]) == {"House": 5, "Techno": 5}
-    assert dataset.left_out["several genres of this task"] == 5
+    assert dataset.left_out["with several genres of this task"] == 5
     any_style = frame_of(build_task(a_task(level="subgenre"), *tables(rows)))
     assert Counter(any_style["genre"]) == {"Deep House": 5, "Techno": 10}
 

@@ -233,7 +233,7 @@ def test_predictions_of_present_members_are_gathered(tmp_path, trained, members)
     honest, leaky, notes = gather_predictions(lake, "test_task", other, echonest_of(other))
     assert honest.num_rows == leaky.num_rows == 0
     assert len(notes) == len(MODELS)
-    assert "majority is left out: it was trained on other members or features" in " ".join(notes)
+    assert "majority is left out: it was trained on other tracks or features" in " ".join(notes)
 
 
 def test_no_models_are_no_predictions(tmp_path, members):
@@ -285,7 +285,7 @@ def test_models_of_other_features_or_of_older_code_are_left_out(tmp_path, traine
     changed[0]["tempo"] += 1
     features = ECHONEST_FEATURES.of_rows(changed)
     honest, _, (note,) = gather_predictions(lake, "test_task", members, features)
-    assert honest.num_rows == 0 and "other members or features" in note
+    assert honest.num_rows == 0 and "other tracks or features" in note
     facts = json.loads((folder / "training.json").read_text())
     (folder / "training.json").write_text(json.dumps(facts | {"version": "0"}))
     honest, _, (note,) = gather_predictions(lake, "test_task", members, echonest_of(members))

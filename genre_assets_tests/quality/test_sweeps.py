@@ -61,7 +61,7 @@ def test_a_try_that_came_to_nothing_makes_nothing_fresh(lake):
 
 def test_a_genre_that_was_never_swept_is_late(lake):
     verdict = scrape_fresh(lake, ["Techno", "House"], NOW)
-    assert verdict.sentence == "1 of 2 genres was not swept whole for 48 hours: House never."
+    assert verdict.sentence == "1 of 2 genres was not swept to the end for 48 hours: House never."
 
 
 def test_a_site_that_was_never_swept_is_not_out_of_date(lake):

@@ -108,22 +108,30 @@ def test_tracks_of_a_library_are_known_by_their_tags_and_those_of_a_site_by_the_
     own = {"source": "folder", "title": "2", "artist": "Folk"}
     tracks = [
         track(1, source="fma_site", shard="fma_000000"),
+        track(4, source="fma_site", shard="fma_005000", title=None),
         track(2, track_id="folder:a", shard="folder_00", **own),
         track(3, track_id="folder:b", shard="folder_00", **own),
     ]
     lake.write(TRACKS, TRACKS.of_rows(tracks[:1]), "fma_000000")
-    lake.write(TRACKS, TRACKS.of_rows(tracks[1:]), "folder_00")
+    lake.write(TRACKS, TRACKS.of_rows(tracks[1:2]), "fma_005000")
+    lake.write(TRACKS, TRACKS.of_rows(tracks[2:]), "folder_00")
     tags = [
         {"track_id": "fma_site:1", "title": "Other", "artist": "Other"},
         {"track_id": "folder:a", "title": "Song 38", "artist": "Hana"},
         {"track_id": "folder:b", "title": "Song 39", "artist": None},
     ]
     lake.write(ID3_TAGS, ID3_TAGS.of_rows(tags), "folder_00")
+    tags = {"track_id": "fma_site:4", "title": "Song 4", "artist": "Other"}
+    lake.write(ID3_TAGS, ID3_TAGS.of_rows([tags]), "fma_005000")
     named = {
         row["track_id"]: (row["title"], row["artist"]) for row in named_tracks(lake).to_pylist()
     }
     assert named == {
         "fma_site:1": ("Song 1", "Ed Askew"),
+        "fma_site:4": ("Song 4", "Ed Askew"),
         "folder:a": ("Song 38", "Hana"),
         "folder:b": ("Song 39", "Folk"),
     }
+    assert named_tracks(lake, ["title"], {"folder:a"}).to_pylist() == [
+        {"track_id": "folder:a", "shard": "folder_00", "title": "Song 38"}
+    ]

@@ -234,12 +234,12 @@ def test_odd_genres_and_durations_leave_a_note_and_the_track(tmp_path):
     assert [rows[key]["duration_s"] for key in "234"] == [168, None, None]
     notes = " ".join(catalogue.notes)
     assert "1 track with a genre list that cannot be read" in notes
-    assert "1 track with a duration that is no number of seconds" in notes
+    assert "1 track with a duration that is not a number of seconds" in notes
     assert "such as 999" in notes
     left_out = {row["place"]: row["reason"] for row in catalogue.rejected.to_pylist()}
     assert left_out == {
         "row 1, track id 2, genre_ids": "Its genre list '[12, Rock' cannot be read.",
-        "row 2, track id 3, duration": "Its duration 'long' is no number of seconds.",
+        "row 2, track id 3, duration": "Its duration 'long' is not a number of seconds.",
     }
 
 
@@ -303,7 +303,7 @@ def test_a_split_of_another_name_is_left_out_with_the_names_there_are(tmp_path):
         f"Its split {word!r} is none of training, validation, test: the track has none."
         for word in ("train", "val")
     ]
-    assert "2 tracks with a split that is none of training, validation, test." in catalogue.notes
+    assert "2 tracks with a split that is not one of training, validation, test." in catalogue.notes
 
 
 def test_ids_that_a_table_program_wrote_as_decimals_are_ids(tmp_path):
@@ -338,7 +338,7 @@ def test_a_row_with_too_few_or_too_many_fields_is_rejected_and_no_track_is_gone(
 def test_a_file_of_which_no_row_can_be_used_is_refused(tmp_path):
     write_dataset(tmp_path, {"": "two"}, {"": "three"})
 
-    with pytest.raises(SourceError, match="no row with a track id that can be used, such as row 1"):
+    with pytest.raises(SourceError, match="has a usable track id; for example, row 1"):
         read_catalogue(tmp_path)
 
 

@@ -89,8 +89,9 @@ def test_damaged_files_are_tracks_too(real_data):
 
     assert catalogue.tracks.num_rows == 71
     rejected = catalogue.rejected.select(["place", "kind", "reason"]).to_pylist()
-    assert rejected == [{"place": "*.csv", "kind": "other", "reason": "No sound: 1 file."}]
-    assert catalogue.notes == ["1 file of other kinds: 1 .csv."]
+    assert rejected == [{"place": "*.csv", "kind": "other", "reason": "Not audio: 1 file."}]
+    assert catalogue.skipped == ["Skipped 1 file of other kinds: 1 .csv."]
+    assert not catalogue.notes
 
 
 def test_an_unchanged_library_is_not_read_again(library):
@@ -262,10 +263,11 @@ def test_other_and_hidden_files_are_counted_and_are_no_tracks(library):
     library.put(".trash/old.mp3", b"x")
 
     assert list(library.sweep()) == ["song.MP3"]
-    assert library.catalogue.notes == [
-        "2 files of other kinds: 1 .jpg, 1 without extension.",
-        "2 hidden items passed over.",
+    assert library.catalogue.skipped == [
+        "Skipped 2 files of other kinds: 1 .jpg, 1 without extension.",
+        "Skipped 2 hidden items.",
     ]
+    assert not library.catalogue.notes, "which are logged as warnings"
 
 
 def test_links_that_leave_the_library_are_not_followed(library, tmp_path):
@@ -282,9 +284,9 @@ def test_links_that_leave_the_library_are_not_followed(library, tmp_path):
     assert list(library.sweep()) == ["a.mp3"]
     reasons = {row["place"]: row["reason"] for row in library.catalogue.rejected.to_pylist()}
     assert reasons.keys() == {"away", "away.mp3", "broken.mp3"}
-    assert "leaves the library" in reasons["away"]
+    assert "points outside the library" in reasons["away"]
     assert "leads nowhere" in reasons["broken.mp3"]
-    assert "2 symbolic links" in library.catalogue.notes[0]
+    assert "2 symbolic links" in library.catalogue.skipped[0]
 
 
 def test_odd_names_survive_and_unwritable_ones_are_rejected(library):

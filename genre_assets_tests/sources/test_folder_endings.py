@@ -65,9 +65,9 @@ def test_the_endings_of_a_real_library_are_taken_or_named(tmp_path):
     assert {PurePath(place).suffix for place, _ in by_kind["sound"]} == set(left_out)
     assert all("are not read" in reason for _, reason in by_kind["sound"])
     assert by_kind["other"] == [
-        ("*.cue", "No sound: 1 file."),
-        ("*.jpg", "No sound: 2 files."),
-        ("files without an ending", "No sound: 1 file."),
+        ("*.cue", "Not audio: 1 file."),
+        ("*.jpg", "Not audio: 2 files."),
+        ("files without an ending", "Not audio: 1 file."),
     ]
     assert not AUDIO_EXTENSIONS & OTHER_SOUND_EXTENSIONS
 
@@ -88,8 +88,8 @@ def test_what_was_deleted_is_passed_over_and_counted(tmp_path):
 
     folders = {PurePath(path).parent.name for path in catalogue.tracks["path"].to_pylist()}
     assert folders == {"Trash Talk", "Lost and Found"}
-    (note,) = catalogue.notes
-    assert note.startswith(f"{len(SYSTEM_FOLDERS)} system folders passed over: 1 #recycle, ")
+    (note,) = catalogue.skipped
+    assert note.startswith(f"Skipped {len(SYSTEM_FOLDERS)} system folders: 1 #recycle, ")
     rows = catalogue.rejected.to_pylist()
     assert {PurePath(row["place"]).name for row in rows} == set(SYSTEM_FOLDERS)
     assert {row["kind"] for row in rows} == {"other"}

@@ -205,8 +205,8 @@ def test_more_than_half_of_a_source_is_not_believed_gone_without_a_word(tmp_path
     with pytest.raises(SourceError) as refused:
         record_sweep(lake, "folder", rows.slice(3), now)
     assert str(refused.value) == (
-        "The source folder no longer has 3 of its 4 tracks: is everything mounted, and every file "
-        "whole? All is kept as it was. If what is missing is really gone, run once with "
+        "Your music library no longer has 3 of its 4 tracks: is everything mounted, and every file "
+        "whole? Nothing was changed. If what is missing is really gone, run once with "
         "GENRE_ASSETS_BELIEVE_REMOVALS=yes."
     )
     assert lake.files(TRACKS) == before

@@ -76,8 +76,8 @@ class ReplicaSite:
             self._server = _Server((LOOPBACK, port), self)
         except (OSError, OverflowError) as error:
             raise UserError(
-                f"The demo's site cannot listen on port {port} ({error}): end what uses it, or "
-                "choose another with --port."
+                f"The demo's site cannot listen on port {port} ({error}): stop what uses it, or "
+                "choose another one (see --help)."
             ) from error
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_LOOK_EVERY_S,), daemon=True

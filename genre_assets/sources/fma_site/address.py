@@ -26,6 +26,11 @@ class ForeignAddress(SourceError):  # noqa: N818
     """A page named an address that is not the site's."""
 
 
+def genre_in_words(slug: str) -> str:
+    """The name of a genre by the last word of its page, such as ``Drum & Bass``."""
+    return slug.replace("_amp_", " & ").replace("_", " ")
+
+
 @dataclass(frozen=True)
 class Site:
     """The site as it is reached: at its own address, or at that of a replica.

@@ -24,7 +24,7 @@ from genre_assets.sources.catalogue import (
     rejected_rows,
 )
 from genre_assets.sources.fma_dataset import attribution
-from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.fma_site.address import Site, genre_in_words
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.gone import Gone, find_gone
 from genre_assets.sources.fma_site.known import SOURCE, Known
@@ -168,7 +168,10 @@ def sweep_site(
             started_at = now()
             mode_now = _mode(genre, mode, sweeps, started_at)
             known_here = known.seen_in(genre)
-            log(f"{genre}: {mode_now} sweep, {counted(len(known_here), 'track')} known")
+            log(
+                f"{genre_in_words(genre)}: {mode_now} sweep, "
+                f"{counted(len(known_here), 'track')} known"
+            )
             swept.append(sweep_genre(genre, read, known_here, mode_now, now=now, log=log))
         stored = _known_among(swept, known)
         seen = _seen(site, swept, stored, findings)
@@ -194,8 +197,8 @@ def sweep_site(
     if findings.without_page:
         named = ", ".join(findings.without_page[:_NAMED])
         findings.notes.append(
-            f"{counted(len(findings.without_page), 'listed track')} without a page of its own, "
-            f"and so without a licence: {named}."
+            f"No page of its own, and so no licence, for "
+            f"{counted(len(findings.without_page), 'listed track')}: {named}."
         )
     catalogue = Catalogue(
         TRACKS.of_rows([_track_row(track, facts.get(id_)) for id_, track in sorted(seen.items())]),
@@ -351,7 +354,7 @@ def _facts_of(page: KeptPage, track: _Seen, findings: _Findings) -> _PageFacts:
 def _refuse_another_track(told: TrackPage, track: _Seen, page: KeptPage) -> None:
     if told.track_info.id != track.row.id:
         raise LayoutChanged(
-            f"{page.url} is listed as the page of track {track.row.id} and shows track "
+            f"{page.url} is listed as the page of track {track.row.id} but shows track "
             f"{told.track_info.id}."
         )
 

@@ -206,7 +206,7 @@ class _Shard(Choice):
             if reason and (not latest or (latest["outcome"], latest["reason"]) != why_not):
                 refused.append(self._row(track, {"outcome": outcome, "reason": reason}))
         self.journal.append(FETCHES.of_rows(refused))
-        counts = [f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in sorted(others.items())]
+        counts = [f"{n:,} {_in_words(outcome)}" for outcome, n in sorted(others.items())]
         self.log(", ".join([f"{counted(len(wanted), 'file')} to download", *counts]))
         return wanted
 
@@ -235,7 +235,8 @@ class _Shard(Choice):
                     left = counted(len(tracks) - progress.done, "file")
                     trouble = f"The host has trouble, {left} left to the next run: {row['reason']}"
                     break
-        self.log(", ".join(f"{n:,} {outcome}" for outcome, n in sorted(outcomes.items())))
+        ended = (f"{n:,} {outcome.replace('_', ' ')}" for outcome, n in sorted(outcomes.items()))
+        self.log(f"Downloads: {', '.join(ended)}")
         return trouble
 
     def _download(self, track: dict, host: FileHost, workers: WorkerPool) -> tuple[dict, float]:
@@ -327,3 +328,12 @@ def _why_missing(past: list[dict]) -> str:
     if latest["attempts"] and latest["outcome"] != "taken_down":
         return f"The download failed: {latest['reason']}"
     return latest["reason"]
+
+
+def _in_words(why_not: str) -> str:
+    """Why a file is not downloaded now."""
+    if why_not == "stored":
+        return "already stored"
+    kind, lately, _ = why_not.partition(" lately")
+    kind = kind.replace("_", " ")
+    return f"not tried again ({kind})" if lately else kind

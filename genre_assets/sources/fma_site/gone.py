@@ -77,7 +77,9 @@ def find_gone(
             status = read(row["page_url"], "track").status
         except UserError as error:
             unread += 1
-            notes.append(f"{row['track_id']} is no longer listed, and its page is unread: {error}")
+            notes.append(
+                f"{row['track_id']} is no longer listed, and its page could not be read: {error}"
+            )
             if unread == MOST_UNREAD or isinstance(error, ComeBackLater):
                 notes.append("The pages of other unlisted tracks wait for the next full sweep.")
                 break

@@ -107,9 +107,11 @@ class Guest:
 
     def _rules_of(self, host: str, pace: Pace, log: Log) -> Robots:
         rules = read_robots(self.site, f"https://{host}", self.agent, pace)
-        if rules.content_signal.get("ai-train") == "no":
+        # Nobody's wish stands behind the robots.txt of a replica.
+        if self.site.is_live and rules.content_signal.get("ai-train") == "no":
             log(
-                f"{rules.source} asks that its content trains no AI (ai-train=no): whether the "
+                f"{rules.source} asks that nobody trains AI on its content (ai-train=no): "
+                "whether the "
                 "licences of the tracks allow what you do with them is yours to judge."
             )
         return rules

@@ -85,7 +85,7 @@ class Robots:
             Disallowed: If the rules disallow it.
         """
         if not self.allows(url):
-            raise Disallowed(f"{url} is not asked for: {self.source} disallows it.")
+            raise Disallowed(f"{url} is not requested: {self.source} disallows it.")
 
 
 @dataclass(frozen=True)
@@ -126,8 +126,8 @@ def fetch_robots(url: str, agent: str) -> RobotsAnswer:
     import httpx
 
     too_late = (
-        f"{url} did not come whole in {_TIMEOUT_S:g} s, so nothing there may be downloaded: run "
-        "again when the site is well."
+        f"{url} did not arrive in full within {_TIMEOUT_S:g} s, so nothing there may be "
+        "downloaded: run again when the site works."
     )
     deadline = Deadline(_TIMEOUT_S)
     try:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from genre_assets.errors import UserError
 from genre_assets.progress import Log, counted, silent
 from genre_assets.sources.catalogue import Rejection, SourceError
+from genre_assets.sources.fma_site.address import genre_in_words
 from genre_assets.sources.fma_site.archive import KeptPage
 from genre_assets.sources.fma_site.pages import LayoutChanged, Listing, ListingRow, parse_listing
 
@@ -124,8 +125,8 @@ def sweep_genre(
             if len(rows) + len(first.rejected) >= _claimed(readings):
                 break
             log(
-                f"{genre}: {len(rows)} of {_claimed(readings)} tracks found by {orders[-1]}, "
-                f"read again by {order.sort}"
+                f"{genre_in_words(genre)}: {len(rows)} of {_claimed(readings)} tracks found by "
+                f"{orders[-1]}, read again by {order.sort}"
             )
             another = _read_order(genre, order, read, None, log)
             readings.append(another)
@@ -165,28 +166,28 @@ def _read_order(
     genre: str, order: Order, read: Read, known: Collection[int] | None, log: Log
 ) -> _Reading:
     """Read the listing in one order to its end, or up to a run of known tracks."""
-    reading = _Reading()
+    name, reading = genre_in_words(genre), _Reading()
     size = most_pages = run = longest_run = 0
     while True:
         number = reading.pages + 1
         url, listing = _read_page(genre, listing_path(genre, order, number), number, read)
         if listing is None:
-            reading.reason = f"The listing of {genre} shrank while it was read: see the next sweep."
+            reading.reason = f"The listing of {name} shrank while it was read: see the next sweep."
             return reading
         if number == 1:
             size = _page_size(listing)
             most_pages = ceil(listing.claimed / size) + EXTRA_PAGES
         elif listing.claimed and listing.first != (number - 1) * size + 1:
             raise LayoutChanged(
-                f"Page {number} of the genre {genre} ({url}) was asked for, and one that begins "
-                f"with row {listing.first} came."
+                f"Page {number} of the genre {name} ({url}) was requested, but the answer begins "
+                f"with row {listing.first}."
             )
         reading.pages = number
         reading.claimed = max(reading.claimed, listing.claimed)
         reading.rows += listing.rows
         reading.rejected += [Rejection(url, row.place, row.reason) for row in listing.rejected]
         reading.odd += [Rejection(url, odd.place, odd.reason) for odd in listing.odd]
-        log(f"{genre} by {order.sort}, page {number}: {counted(len(listing.rows), 'track')}")
+        log(f"{name} by {order.sort}, page {number}: {counted(len(listing.rows), 'track')}")
         # Not by the last row's number: a site that repeats a track may count one short.
         if number * size >= listing.claimed:
             return reading
@@ -195,11 +196,11 @@ def _read_order(
                 run = run + 1 if row.id in known else 0
                 longest_run = max(longest_run, run)
             if longest_run >= RUN_OF_KNOWN:
-                reading.reason = f"{genre} was read up to {longest_run} known tracks in a row."
+                reading.reason = f"{name} was read up to {longest_run} known tracks in a row."
                 return reading
         if number == most_pages:
             reading.reason = (
-                f"The listing of {genre} grew faster than it could be read: {number} pages were."
+                f"The listing of {name} grew faster than it could be read, in {number} pages."
             )
             return reading
 
@@ -216,7 +217,7 @@ def _read_page(
 
     A page that was cut off on its way is asked for once more.
     """
-    place = f"Page {number} of the genre {genre}"
+    place = f"Page {number} of the genre {genre_in_words(genre)}"
     try:
         page = read(path, "listing")
     except UserError as error:
@@ -238,7 +239,7 @@ def _in_words(status: int) -> str:
         return f"status {status}: see whether the site still has this genre under that name"
     if status in (401, 403, 451):
         return f"status {status}: the site refuses this page to us"
-    return f"status {status}: run again when the site is well"
+    return f"status {status}: run again when the site works"
 
 
 def _by_id(rows: Iterable[ListingRow]) -> dict[int, ListingRow]:
@@ -257,6 +258,6 @@ def _shortfall(genre: str, distinct: int, claimed: int, orders: list[str]) -> st
     if distinct >= claimed:
         return None
     return (
-        f"The listing of {genre} says it has {counted(claimed, 'track')}, and {distinct} are in "
-        f"it by {' and '.join(orders)}."
+        f"The listing of {genre_in_words(genre)} claims {counted(claimed, 'track')}, but "
+        f"{distinct} were found, sorted by {' and by '.join(orders)}."
     )

@@ -170,7 +170,7 @@ class FileHost:
             raise not_kept(url, partial.parent, error, needed) from error
         except Exception as error:
             transfer.outcome = "failed"
-            transfer.reason = f"{url} met an error that nobody foresaw: {_in_words(error)}."
+            transfer.reason = f"{url} failed with an unexpected error: {_in_words(error)}."
         return transfer
 
     def _try(self, url: str, partial: "Partial", transfer: Transfer) -> None:
@@ -269,7 +269,9 @@ class FileHost:
                 partial.write_note(replace(before, total=partial.size))
                 return
             partial.forget()
-            raise _PassingError("cut_short", f"{now.url} could not be resumed: it is shorter now.")
+            raise _PassingError(
+                "cut_short", f"{now.url} could not be resumed: it has become shorter."
+            )
         _refuse_failure(answer, now.final_url, partial)
         _refuse_other_types(answer, now.final_url)
         start = 0
@@ -281,7 +283,8 @@ class FileHost:
                 raise _PassingError("cut_short", f"{now.url} changed while it was fetched.")
         if now.total is None and answer.headers.get("transfer-encoding") != "chunked":
             reason = (
-                f"{now.final_url} does not say how long it is: a part would pass for all of it."
+                f"{now.final_url} does not say how long it is, so nobody could tell whether it is "
+                "complete."
             )
             raise _TransferError("no_length", reason)
         if start == 0:
@@ -317,11 +320,12 @@ class FileHost:
                     # What came is there for the next run, however this one ends.
                     file.flush()
             except httpx.TimeoutException as error:
-                reason = f"{now.final_url} stopped for {self._access.timeout_s:g} s at byte {size}."
+                waited = f"{self._access.timeout_s:g} s"
+                reason = f"{now.final_url} sent nothing for {waited} after byte {size}."
                 raise _PassingError("timed_out", reason) from error
             except httpx.TransportError as error:
                 if deadline.passed:
-                    reason = f"{now.final_url} was not whole after {self._access.limit_s:g} s."
+                    reason = f"{now.final_url} was not complete after {self._access.limit_s:g} s."
                     raise _TransferError("timed_out", reason) from error
                 raise _cut_short(now, partial) from error
             os.fsync(file.fileno())
@@ -376,7 +380,9 @@ def _refuse_other_types(answer: "httpx.Response", named: str) -> None:
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     encoding = answer.headers.get("content-encoding", "identity").lower()
     if encoding != "identity":
-        reason = f"{named} answered in the encoding {encoding!r}, which nobody asked for."
+        reason = (
+            f"{named} answered in the encoding {encoding!r}, although plain bytes were requested."
+        )
         raise _TransferError("unexpected_answer", reason)
     if not kind.startswith("audio/") and kind not in _BINARY:
         what = html_page(beginning(answer)) if kind == "text/html" else kind

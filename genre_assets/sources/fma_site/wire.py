@@ -70,7 +70,7 @@ def require_page(url: str, answer: Answer) -> None:
     """
     if is_no_page(answer):
         raise SourceError(
-            f"{url} answered {answer.status} with no page ({answer.mime or 'of no type'})."
+            f"{url} answered {answer.status} without a page ({answer.mime or 'of no type'})."
         )
     if answer.failure or not answer.ended or not answer.status:
         reason = answer.failure or "it stopped in the middle"

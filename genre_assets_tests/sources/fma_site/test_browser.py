@@ -178,7 +178,9 @@ def test_an_answer_that_is_no_page_is_never_taken_for_the_page_before(visit, ans
     web.answers["/odd"] = answer
     browser.read(f"{web.base}/before")
     web.asked.clear()
-    with pytest.raises(SourceError, match=f"/odd answered {answer.status} with no page") as caught:
+    with pytest.raises(
+        SourceError, match=f"/odd answered {answer.status} without a page"
+    ) as caught:
         browser.read(f"{web.base}/odd")
     assert web.asked == ["/odd"]
     assert is_one_sentence(caught.value)

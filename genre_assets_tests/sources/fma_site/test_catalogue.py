@@ -291,7 +291,7 @@ def test_a_track_whose_page_is_missing_is_catalogued_without_licence_and_a_note_
 
     assert here.track(2)["license_url"] is None
     assert here.track(1)["license_spdx"] == "CC-BY-4.0"
-    assert any("1 listed track without a page" in note for note in found.catalogue.notes)
+    assert any("and so no licence, for 1 listed track" in note for note in found.catalogue.notes)
     assert "fma_site:2" in " ".join(found.catalogue.notes)
 
 
@@ -304,7 +304,7 @@ def test_a_track_whose_page_is_missing_is_catalogued_without_licence_and_a_note_
         (403, "answered with status 403: the site refuses it to us"),
         (404, "answered with status 404: no such page"),
         (503, "answered with status 503"),
-        (track_page(track_info(77)), "is listed as the page of track 2 and shows track 77"),
+        (track_page(track_info(77)), "is listed as the page of track 2 but shows track 77"),
     ],
 )
 def test_one_broken_page_of_a_track_is_recorded_and_ends_nothing(platform, answer, reason):
@@ -514,7 +514,7 @@ def test_a_listing_that_falls_short_is_noted(platform):
     found = here.sweep()
 
     assert here.last_sweep()["duplicates"] == 1
-    assert any("says it has 3 tracks, and 2 are in it" in note for note in found.catalogue.notes)
+    assert any("claims 3 tracks, but 2 were found" in note for note in found.catalogue.notes)
 
 
 def test_nothing_is_asked_for_when_every_genre_is_empty(platform):

@@ -147,13 +147,13 @@ def test_what_is_downloaded_lies_in_the_store_and_is_logged(refresh, server, cli
     assert refresh.lines[0] == "2 files to download"
     assert refresh.lines[-2].startswith("2 of 2 files downloaded, ")
     assert refresh.lines[-2].endswith(" MB")
-    assert refresh.lines[-1] == "2 ok"
+    assert refresh.lines[-1] == "Downloads: 2 ok"
 
 
 def test_a_second_run_asks_for_nothing_and_a_new_track_is_all_the_third_asks_for(refresh, server):
     refresh(track(0), track(1))
     assert refresh(track(0), track(1)) == []
-    assert refresh.lines[-1] == "0 files to download, 2 stored"
+    assert refresh.lines[-1] == "0 files to download, 2 already stored"
     assert len(server.requests) == 2
     assert len(refresh(track(0), track(1), track(2))) == 1
     assert [request.path for request in server.requests] == ["/0.mp3", "/1.mp3", "/2.mp3"]
@@ -345,7 +345,7 @@ def test_a_removed_file_is_asked_for_again_only_after_a_while(refresh, server, c
     server.files["/0.mp3"].first = answers.copy()
     assert outcomes(refresh(track(0))) == ["removed"]
     assert refresh(track(0)) == []
-    assert refresh.lines[-1] == "0 files to download, 1 removed lately"
+    assert refresh.lines[-1] == "0 files to download, 1 not tried again (removed)"
     later = Policy(again_after=timedelta(0))
     assert outcomes(refresh(track(0), policy=later)) == ["forbidden"]
     assert refresh(track(0)) == []
@@ -368,7 +368,7 @@ def test_a_bad_track_does_not_end_the_run(refresh, server):
     server.files["/1.mp3"].first = [(302, {"Location": "http://["}, b"")]
     rows = refresh(track(0), track(1), track(2))
     assert outcomes(rows) == ["not_audio", "failed", "ok"]
-    assert refresh.lines[-1] == "1 failed, 1 not_audio, 1 ok"
+    assert refresh.lines[-1] == "Downloads: 1 failed, 1 not audio, 1 ok"
 
 
 def test_what_does_not_decode_is_kept_with_its_reason_and_not_fetched_again(refresh, server):

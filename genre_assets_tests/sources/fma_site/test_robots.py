@@ -174,7 +174,7 @@ def test_a_robots_that_never_comes_whole_allows_nothing(monkeypatch, never):
     started = time.monotonic()
     with (
         never_done(*never) as base,
-        pytest.raises(SourceError, match=r"whole in 0\.3 s|did not answer") as caught,
+        pytest.raises(SourceError, match=r"in full within 0\.3 s|did not answer") as caught,
     ):
         read_robots(Site(base), HOST, "agent", Pace(0))
     assert time.monotonic() - started < 20

@@ -405,7 +405,7 @@ def test_a_host_that_falls_silent_is_resumed(served, partial):
     server.files[PATH].stall_after = 10
     transfer = receive(server, partial.with_name("other.part"), timeout_s=0.2, attempts=1)
     assert transfer.outcome == "timed_out"
-    assert transfer.reason == f"{URL} stopped for 0.2 s at byte 10."
+    assert transfer.reason == f"{URL} sent nothing for 0.2 s after byte 10."
 
 
 @pytest.mark.parametrize("never", NEVER_DONE.values(), ids=NEVER_DONE)
@@ -428,7 +428,7 @@ def test_a_file_that_comes_too_slowly_is_given_up_and_what_came_is_kept(partial)
         with FileHost(Access(Site(base), "tests", Pace(), Robots(), **options)) as host:
             transfer = host.receive(URL, partial)
     assert (transfer.outcome, transfer.attempts) == ("timed_out", 1)
-    assert transfer.reason == f"{URL} was not whole after 0.5 s."
+    assert transfer.reason == f"{URL} was not complete after 0.5 s."
     assert partial.stat().st_size == transfer.bytes > 0
 
 
