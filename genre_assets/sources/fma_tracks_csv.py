@@ -282,7 +282,7 @@ def _without_odd_values(rows: pa.Table, odd: _Odd) -> pa.Table:
         rows,
         "official_split",
         pc.invert(pc.is_in(rows["official_split"], value_set=pa.array(SPLITS))),
-        f"Its split {{value}} is none of {', '.join(SPLITS)}: the track has none.",
+        f"Its split {{value}} is not one of {', '.join(SPLITS)}, so the track has none.",
         f"a split that is not one of {', '.join(SPLITS)}",
         odd,
     )

@@ -140,16 +140,16 @@ def test_odd_rows_of_a_dataset_stop_nobody_and_ids_that_cannot_be_read_remove_no
     assert [row["official_split"] for row in tracks] == ["training", None, *["training"] * 4]
     said = {row["place"]: row["reason"] for row in run.lake.read(REJECTED_ROWS).to_pylist()}
     assert said == {
-        "row 2, track id 3, official_split": "Its split 'train' is none of training, validation, "
-        "test: the track has none.",
-        "row 3, track id 4, duration": "Its duration '-1e99' is no number of seconds.",
-        "row 6, track id 3, danceability": "A value that is no number: 'lots'.",
+        "row 2, track id 3, official_split": "Its split 'train' is not one of training, "
+        "validation, test, so the track has none.",
+        "row 3, track id 4, duration": "Its duration '-1e99' is not a number of seconds.",
+        "row 6, track id 3, danceability": "A value that is not a number: 'lots'.",
     }
 
     before = run.lake.files(TRACKS)
     write_dataset(root, *({"": f"track {n}"} for n in range(2, 8)))
     (sentence,) = run.make("fma_dataset_catalogue", **settings)
-    assert "no row with a track id that can be used" in sentence
+    assert sentence.startswith("No row of") and "tracks.csv has a usable track id" in sentence
     write_dataset(root, {"": "2"}, {"": "7"})
     (sentence,) = run.make("fma_dataset_catalogue", **settings)
     assert "The FMA dataset no longer has 4 of its 6 tracks" in sentence

@@ -300,7 +300,7 @@ def test_a_split_of_another_name_is_left_out_with_the_names_there_are(tmp_path):
     splits = [row["official_split"] for row in rows_of(catalogue).values()]
     assert splits == [None, None, "training", None]
     assert [row["reason"] for row in catalogue.rejected.to_pylist()] == [
-        f"Its split {word!r} is none of training, validation, test: the track has none."
+        f"Its split {word!r} is not one of training, validation, test, so the track has none."
         for word in ("train", "val")
     ]
     assert "2 tracks with a split that is not one of training, validation, test." in catalogue.notes

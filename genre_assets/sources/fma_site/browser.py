@@ -238,7 +238,7 @@ class Browser:
             return
         hosts = ", ".join(sorted(self._allowed_hosts))
         leads = url if url == asked else f"{asked} leads to {url}, which"
-        raise ForeignAddress(f"{leads} is none of {hosts}: it is not read.")
+        raise ForeignAddress(f"{leads} is not one of {hosts}, so it is not read.")
 
 
 class _Running:
