@@ -642,7 +642,7 @@ def test_the_time_of_all_work_says_whether_what_may_follow_is_in_it(capsys):
         ([due, more, unmeasured], f"{speed}, not counting what may follow:"),
     ):
         print_plan(Plan(works, {"folder": NOW}), in_full=False)
-        assert capsys.readouterr().out.splitlines()[0] == said
+        assert " ".join(capsys.readouterr().out.split()).startswith(said)
 
 
 def test_models_may_follow_when_anything_before_them_is_due(lake, library, a_trained_task):

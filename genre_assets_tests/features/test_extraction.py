@@ -437,7 +437,7 @@ def test_both_kinds_come_from_one_decoding_of_each_clip(both, monkeypatch):
     }
     [failure] = both.lake.read(SPECTROGRAM_FAILURES, [SHARD]).to_pylist()
     assert failure["reason"].endswith(
-        "short.wav: It holds 3.00 s of sound, and a segment has 10 s."
+        "short.wav: It holds 3.00 s of sound, but a segment has 10 s."
     )
 
 

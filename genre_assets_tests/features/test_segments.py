@@ -38,10 +38,10 @@ def test_segments_are_spread_over_the_track(duration_s, starts):
 
 
 def test_a_track_shorter_than_a_segment_has_none_and_a_reason():
-    with pytest.raises(AudioError, match=r"9\.80 s of sound, and a segment has 10 s") as refusal:
+    with pytest.raises(AudioError, match=r"9\.80 s of sound, but a segment has 10 s") as refusal:
         first_frames(round(9.8 * 44_100), 44_100)
     assert refusal.value.status == Status.TOO_SHORT
-    with pytest.raises(AudioError, match=r"9\.99 s of sound, and a segment has 10 s"):
+    with pytest.raises(AudioError, match=r"9\.99 s of sound, but a segment has 10 s"):
         first_frames(1_919_400, 192_000)
 
 

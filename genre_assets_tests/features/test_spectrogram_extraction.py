@@ -92,7 +92,7 @@ def test_each_segment_has_a_row_and_each_content_a_file(lake, music):
     [failure] = failures
     assert (failure["track_id"], failure["status"]) == ("c", "too_short")
     assert failure["reason"] == (
-        f"{music / 'none.wav'}: It holds 3.00 s of sound, and a segment has 10 s."
+        f"{music / 'none.wav'}: It holds 3.00 s of sound, but a segment has 10 s."
     )
 
 

@@ -97,7 +97,7 @@ def test_any_length_gives_whole_segments(length):
 @pytest.mark.parametrize(
     ("samples", "sample_rate", "status", "words"),
     [
-        (noise(22_050, 9.5), 22_050, Status.TOO_SHORT, "9.50 s of sound, and a segment has 10 s"),
+        (noise(22_050, 9.5), 22_050, Status.TOO_SHORT, "9.50 s of sound, but a segment has 10 s"),
         (np.zeros(22_050, np.float32), 22_050, Status.SILENT, "silence"),
         (np.full(22_050 * 11, np.nan, np.float32), 22_050, Status.NOT_FINITE, "not finite"),
         (noise(8_000, 12), 8_000, Status.LOW_SAMPLE_RATE, "8000 samples a second"),

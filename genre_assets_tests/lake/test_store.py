@@ -98,7 +98,7 @@ def test_partials_of_different_keys_are_different_files(store):
 )
 def test_what_is_no_sha256_is_refused(store, sha256):
     for act in (store.has, store.remove, lambda s: store.path(s, ".mp3")):
-        with pytest.raises(ValueError, match="no SHA-256"):
+        with pytest.raises(ValueError, match="is not a SHA-256"):
             act(sha256)
 
 

@@ -52,7 +52,7 @@ def test_columns_are_those_of_the_prefix():
         ("a: {description: x, genres: any, split: grouped, min_artists: x}\n", "valid integer"),
         ("a: {description: x, genres: Rock, split: grouped}\n", "genres: Input should be"),
         ("a: {description: x, genres: [Rock], split: grouped}\n", "at least 2 items"),
-        ("a: {description: x, genres: [Rock, Rock], split: grouped}\n", "names one twice"),
+        ("a: {description: x, genres: [Rock, Rock], split: grouped}\n", "names one genre twice"),
         ("a: {description: x, genres: any, split: grouped, features: [x]}\n", "no feature table"),
         ("a: {description: x, genres: any, split: grouped, columns: x}\n", "begins with 'x'"),
         ("a: {description: x, genres: any, split: grouped, subset: tiny}\n", "'small', 'medium'"),
