@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 
 _ENOUGH_TO_TELL = 5
-"""Done before a time left is told: a rate of fewer says little."""
+"""Items to finish before the time left is shown: the rate of fewer means little."""
 
 Log = Callable[[str], None]
 """Takes one line for the log."""
