@@ -1,6 +1,7 @@
 """Fixtures that several test packages share."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,11 @@ from hypothesis import settings
 
 # Tests start many programs, each of which would otherwise compile the package anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell lets what it starts in the background ignore Ctrl-C, and every program started from there
+# would ignore it too; several tests press it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A slow machine is no failure: no test asserts on time.
 settings.register_profile("patient", deadline=None)
