@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+SEEDS = itertools.count()
 CHECKOUT = Path(__file__).parent.parent.parent
 
 
@@ -151,6 +152,18 @@ def write_noise(path, seed, seconds=1):
     samples = 0.1 * np.random.default_rng(seed).standard_normal(22_050 * seconds)
     soundfile.write(path, samples, 22_050)
     return path
+
+
+def write_noise_of_shard(path, shard, seconds=1):
+    """A WAV file that lies in a shard of a music library: each shard makes a run longer."""
+    from genre_assets.sources.folder import ID_DIGITS
+    from genre_assets.sources.shards import folder_shard
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for seed in SEEDS:
+        content = write_noise(path, seed, seconds).read_bytes()
+        if folder_shard(hashlib.sha256(content).hexdigest()[:ID_DIGITS]) == shard:
+            return
 
 
 def track(path, name, shard):

@@ -1,24 +1,28 @@
 """Odd values and missing places of two sources, through the run and its checks."""
 
 import csv
-import hashlib
-import itertools
 import os
 import shutil
+from pathlib import PurePath
 
 import dagster as dg
-import numpy as np
 import pytest
-import soundfile
 
 from genre_assets.checks import asset_checks
 from genre_assets.definitions import defs
-from genre_assets.lake.schemas import AUDIO, REJECTED_ROWS, SUMMARY_FEATURES, TRACKS
+from genre_assets.lake.schemas import (
+    AUDIO,
+    FEATURE_FAILURES,
+    ID3_TAGS,
+    REJECTED_ROWS,
+    SUMMARY_FEATURES,
+    TRACKS,
+)
 from genre_assets.lake.tables import Lake
 from genre_assets.resources import resources_from
 from genre_assets.settings import read_settings
-from genre_assets.sources.folder import ID_DIGITS
-from genre_assets.sources.shards import folder_shard
+from genre_assets.sources.shards import FOLDER_SHARDS
+from genre_assets_tests.assets.shard_runs import write_noise, write_noise_of_shard
 from genre_assets_tests.sources.test_fma_dataset import write_dataset
 
 PER_SHARD = ["audio", "id3_tags", "summary_features"]
@@ -32,7 +36,7 @@ class Run:
         self._instance = instance
         self._settings = {"GENRE_ASSETS_DATA": str(root / "lake"), "GENRE_ASSETS_WORKERS": "1"}
 
-    def make(self, *assets, shards=None, **settings):
+    def make(self, *assets, shards=None, task=None, **settings):
         """The sentences of the steps that failed."""
         tags = {}
         if shards:
@@ -46,6 +50,7 @@ class Run:
         done = job.execute_in_process(
             instance=self._instance,
             asset_selection=[dg.AssetKey(name) for name in assets],
+            partition_key=task,
             tags=tags,
             raise_on_error=False,
         )
@@ -61,24 +66,6 @@ class Run:
 def run(tmp_path):
     with dg.DagsterInstance.ephemeral() as instance:
         yield Run(tmp_path, instance)
-
-
-def write_noise(path, seed):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    noise = 0.1 * np.random.default_rng(seed).standard_normal(3 * 22_050)
-    soundfile.write(path, noise, 22_050, format="WAV")
-
-
-SEEDS = itertools.count()
-
-
-def write_noise_of_shard(path, shard):
-    """A song that lies in a shard, so that no run has more than that one to look at."""
-    while True:
-        write_noise(path, next(SEEDS))
-        sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-        if folder_shard(sha256[:ID_DIGITS]) == shard:
-            return
 
 
 def test_odd_files_of_a_library_stop_nobody_and_an_empty_mount_removes_nothing(run, tmp_path):
@@ -167,3 +154,31 @@ def write_echonest(path, rows):
         writer.writerows([["", *["echonest"] * 4], ["", *["audio_features"] * 4], ["", *names]])
         writer.writerow(["track_id", *[""] * 4])
         writer.writerows([[2, 0.1, 0.2, 0.3, 0.4], *([n, *row] for n, row in rows.items())])
+
+
+def test_every_bad_file_ends_as_ok_or_with_a_named_failure(run, real_data):
+    folder = real_data / "bad_audio"
+    settings = {"GENRE_ASSETS_FOLDER": str(folder), "GENRE_ASSETS_WORKERS": "2"}
+    assert run.make("folder_catalogue", **settings) == []
+    assert run.make(*PER_SHARD, shards=(FOLDER_SHARDS[0], FOLDER_SHARDS[-1]), **settings) == []
+    assert run.make("labels", **settings) == []
+    # Seventy-one odd files are no corpus.
+    (sentence,) = run.make("task_dataset", task="available", **settings)
+    assert sentence.startswith("Task available needs two genres")
+
+    with (folder / "MANIFEST.csv").open() as file:
+        files = {row["file"] for row in csv.DictReader(file)}
+    assert len(files) == 71
+    names = {
+        row["track_id"]: PurePath(row["path"]).name for row in run.lake.read(TRACKS).to_pylist()
+    }
+    assert set(names.values()) == files
+    for table in (AUDIO, ID3_TAGS):
+        rows = {row["track_id"]: row for row in run.lake.read(table).to_pylist()}
+        assert set(rows) == set(names)
+        for track, row in rows.items():
+            assert (row["status"] == "ok") == (row["reason"] is None), names[track]
+            assert row["status"] != "failed", f"{names[track]}: nobody foresaw {row['reason']}"
+    sound = run.lake.read(AUDIO)["status"].to_pylist().count("ok")
+    extracted = run.lake.read(SUMMARY_FEATURES).num_rows + run.lake.read(FEATURE_FAILURES).num_rows
+    assert extracted == sound > 0
