@@ -72,6 +72,8 @@ class User:
             if not key.startswith(("GENRE_ASSETS_", "DAGSTER_", "MAKE", "VIRTUAL_ENV"))
         } | {
             "HOME": str(self.home),
+            # The package is the installed one, which has its kernels compiled, not its copy here.
+            "PYTHONSAFEPATH": "yes",
             "PORT": str(self.ports[0]),
             # Each of the six models is made alike, and this one in no time.
             "MODELS": "majority",
@@ -276,7 +278,6 @@ def user(tmp_path_factory):
 
 
 def test_every_command_of_the_readme_works_as_written_and_in_its_order(user):
-    said = {}
     for language, block in BLOCKS:
         if language == "python":
             user.runs(block)
@@ -284,10 +285,7 @@ def test_every_command_of_the_readme_works_as_written_and_in_its_order(user):
         for command in _commands(block):
             if command in NOT_RUN:
                 break
-            said[command] = user.types(command)
-    # The demo is as it was, beside real music.
-    again = user.types("unset GENRE_ASSETS_FOLDER GENRE_ASSETS_DATA DAGSTER_HOME; make run")
-    assert str(user.clone / "data" / "demo") in again
+            user.types(command)
 
 
 def _options(command: str) -> dict[str, str]:
