@@ -16,7 +16,7 @@ from itertools import chain, islice
 from multiprocessing import parent_process
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pebble import ProcessExpired, ProcessPool
 
@@ -34,6 +34,8 @@ ONE_THREAD = {
 }
 IN_FLIGHT_PER_WORKER = 3
 _BREAKDOWN_POLL_S = 1.0
+_BEGINNING_POLL_S = 0.05
+_MOST_TO_BEGIN_S = 10.0
 
 
 class WorkerPool:
@@ -63,6 +65,10 @@ class WorkerPool:
     def close(self) -> None:
         """End all workers; the next run starts new ones."""
         if self._pool is not None:
+            # The pool takes its locks away first: a worker that is just beginning would look for
+            # them, and print what it misses.
+            for worker in self._context.begun:
+                worker.wait_until_silent()
             self._pool.stop()
             self._pool.join()
             self._pool = None
@@ -148,11 +154,12 @@ class WorkerPool:
         if self._pool is not None and not self._pool.active:
             self.close()
         if self._pool is None:
+            self._context = _OneThreadContext()
             self._pool = ProcessPool(
                 max_workers=self._workers,
                 initializer=_prepare_worker,
                 initargs=(self._warm_up,),
-                context=_OneThreadContext(),  # pyright: ignore[reportArgumentType]
+                context=self._context,  # pyright: ignore[reportArgumentType]
             )
         return self._pool
 
@@ -221,7 +228,13 @@ def _unforeseen(item: str, error: BaseException) -> AudioError:
     return AudioError(Status.FAILED, f"{item}: {kind}: {text}" if text else f"{item}: {kind}")
 
 
-class _OneThreadProcess(SpawnProcess):
+class _Worker(SpawnProcess):
+    """A process that computes with one thread, and writes nothing to the terminal once it runs."""
+
+    def __init__(self, *args: Any, **kwargs: Any):
+        super().__init__(*args, **kwargs)
+        self._silent = SpawnContext().Semaphore(0)
+
     def start(self) -> None:
         # Thread counts are read when a library loads, so they must stand before the new process
         # runs its first line; the parent's own environment is left as it was.
@@ -236,16 +249,34 @@ class _OneThreadProcess(SpawnProcess):
                 else:
                     os.environ[key] = value
 
+    def run(self) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 1)
+        os.dup2(nowhere, 2)
+        os.close(nowhere)
+        self._silent.release()
+        super().run()
+
+    def wait_until_silent(self) -> None:
+        give_up_at = time.monotonic() + _MOST_TO_BEGIN_S
+        while self.is_alive() and time.monotonic() < give_up_at:
+            if self._silent.acquire(timeout=_BEGINNING_POLL_S):
+                self._silent.release()
+                return
+
 
 class _OneThreadContext(SpawnContext):
-    Process = _OneThreadProcess
+    def __init__(self):
+        super().__init__()
+        self.begun: list[_Worker] = []
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # noqa: N802 (a name of multiprocessing)
+        worker = _Worker(*args, **kwargs)
+        self.begun.append(worker)
+        return worker
 
 
 def _prepare_worker(warm_up: Callable[[], object] | None) -> None:
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
-    os.dup2(nowhere, 2)
-    os.close(nowhere)
     end_with_parent()
     if warm_up is not None:
         with contextlib.suppress(Exception):

@@ -1,7 +1,7 @@
 """Runs that are killed, as whole processes.
 
-The runs with made-up features take seconds. ``GENRE_ASSETS_LONG_TESTS=yes`` also kills runs that
-really analyse what they read, which takes minutes.
+``GENRE_ASSETS_LONG_TESTS=yes`` kills more runs, also such that really analyse what they read, which
+takes minutes.
 """
 
 import os
@@ -19,13 +19,14 @@ from genre_assets.sources.shards import FOLDER_SHARDS
 
 from .shard_runs import Runs, made_up, track, write_noise
 
-KILLS = 20
+LONG = os.environ.get("GENRE_ASSETS_LONG_TESTS") == "yes"
+KILLS = 20 if LONG else 8
 SHARD = "folder_00"
 REALLY = pytest.param(
     True,
     id="really analysed",
     marks=pytest.mark.skipif(
-        os.environ.get("GENRE_ASSETS_LONG_TESTS") != "yes",
+        not LONG,
         reason="twenty starts of librosa take minutes: GENRE_ASSETS_LONG_TESTS=yes runs them",
     ),
 )

@@ -114,6 +114,7 @@ def test_odd_rows_of_a_dataset_stop_nobody_and_ids_that_cannot_be_read_remove_no
     write_echonest(path.parent / "echonest.csv", {3: ["0.5", "lots", "20012", "nan"]})
     for n in range(2, 8):
         clip = root / "fma_small" / "000" / f"{n:06d}.mp3"
+        clip.parent.mkdir(parents=True, exist_ok=True)
         write_noise(clip, n)
         os.utime(clip, (-5, -5))
 

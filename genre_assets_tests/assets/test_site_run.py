@@ -314,22 +314,8 @@ def test_a_run_killed_in_mid_download_loses_nothing_and_fetches_nothing_twice(tm
     assert contents == scrape.stored()
 
 
-def test_an_unlicensed_track_is_catalogued_and_never_asked_for(tmp_path, site):
-    first, *others = (track for track in site.content.rows if track.licence_url)
-    without = replace(first, licence_url=None)
-    site.content = content_of([without, *others])
-    scrape = Scrape(tmp_path, site)
-    scrape.refresh(scrape.sweep())
-    assert without.file_path not in {request.path for request in site.downloads()}
-    (fetch,) = (row for row in scrape.rows(FETCHES) if row["track_id"] == f"fma_site:{first.id}")
-    assert (fetch["outcome"], fetch["status"]) == ("no_licence", None)
-    (file,) = (row for row in scrape.rows(AUDIO) if row["track_id"] == f"fma_site:{first.id}")
-    assert file["status"] == "missing"
-    assert "licence" in file["reason"]
-
-
 def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, site):
-    good, no_file, refused, login, missing, odd, *_ = (
+    good, no_file, refused, login, missing, odd, unlicensed, *_ = (
         track for track in site.content.rows if track.licence_url
     )
     site.content = content_of(
@@ -340,6 +326,7 @@ def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, si
             login,
             missing,
             replace(odd, info=odd.info | {"artistName": 7, "title": "a\0\u202eb"}),
+            replace(unlicensed, licence_url=None),
         ]
     )
     site.misbehave(
@@ -355,8 +342,10 @@ def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, si
         return max(rows, key=lambda row: row["fetched_at"])
 
     assert {
-        track.id: fetched(track)["outcome"] for track in (no_file, refused, login, missing)
+        track.id: fetched(track)["outcome"]
+        for track in (no_file, refused, login, missing, unlicensed)
     } == {
+        unlicensed.id: "no_licence",
         no_file.id: "no_file",
         refused.id: "page_not_read",
         login.id: "page_not_read",
@@ -367,7 +356,7 @@ def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, si
     assert "answered with status 404" in fetched(missing)["reason"]
     assert {request.path for request in site.downloads()} == {good.file_path, odd.file_path}
     audio = {row["track_id"]: row for row in scrape.rows(AUDIO)}
-    for track in (no_file, refused, login, missing):
+    for track in (no_file, refused, login, missing, unlicensed):
         row = audio[f"fma_site:{track.id}"]
         assert (row["status"], row["reason"]) == ("missing", fetched(track)["reason"])
     assert "artistName" in next(

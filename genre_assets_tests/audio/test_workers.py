@@ -203,6 +203,23 @@ def test_no_worker_outlives_its_parent_and_none_writes_to_its_terminal(how, tmp_
     assert "a decoder" not in pid + rest + complaints
 
 
+EARLY = """
+import operator
+from genre_assets.audio.workers import WorkerPool
+if __name__ == "__main__":
+    for _ in range(3):
+        with WorkerPool(6) as pool:
+            assert list(pool.run(operator.neg, [1], 60)) == [(1, -1)]
+"""
+
+
+def test_a_pool_that_ends_before_all_its_workers_began_says_nothing_about_it(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(EARLY)
+    done = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    assert done.stdout + done.stderr == ""
+
+
 def test_it_says_how_much_was_done_in_how_long_since_it_was_last_asked():
     with WorkerPool(2) as pool:
         assert pool.work_done() == (0, 0.0)

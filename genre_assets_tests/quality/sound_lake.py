@@ -1,9 +1,11 @@
 """A small lake in which every table is as it should be, for tests to spoil."""
 
+import shutil
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pyarrow as pa
@@ -57,7 +59,14 @@ PARTITION = {"shard": SHARD, "task": TASK, "source": "fma_site", "month": "2026-
 
 def sound_lake_in(folder: Path) -> Lake:
     """A lake with one shard of the site, one of a folder, and one task."""
-    lake = Lake(folder / "lake")
+    shutil.copytree(_made_once().name, folder / "lake")
+    return Lake(folder / "lake")
+
+
+@cache
+def _made_once() -> TemporaryDirectory:
+    made = TemporaryDirectory()
+    lake = Lake(Path(made.name))
     for table, rows in _sound_rows().items():
         lake.write(table, rows, PARTITION[table.partitioned_by])
     for row in lake.read(SPECTROGRAMS).to_pylist():
@@ -66,7 +75,7 @@ def sound_lake_in(folder: Path) -> Lake:
         path.write_bytes(bytes(row["bytes"]))
     folder = _row_of_tracks(0) | {"source": "folder", "track_id": "folder:0", "shard": "folder_00"}
     lake.write(TRACKS, TRACKS.of_rows([folder]), "folder_00")
-    return lake
+    return made
 
 
 def spoil(
