@@ -147,7 +147,7 @@ def _view_statement(lake: Lake, table: Table) -> str:
     columns = ", ".join(names)
     # The types are declared here, so that a view binds without any rows.
     typed = ", ".join(
-        f"NULL::{kind} AS {name}" for kind, name in zip(_types(table.name), names, strict=True)
+        f"NULL::{kind} AS {name}" for kind, name in zip(_types()[table.name], names, strict=True)
     )
     rows = f"SELECT {typed} WHERE false"
     if paths := lake.files(table):
@@ -160,9 +160,12 @@ def _view_statement(lake: Lake, table: Table) -> str:
 
 
 @cache
-def _types(table: str) -> list[str]:
+def _types() -> dict[str, list[str]]:
     with duckdb.connect() as connection:
-        return [str(kind) for kind in connection.from_arrow(TABLES[table].empty()).types]
+        return {
+            table.name: [str(kind) for kind in connection.from_arrow(table.empty()).types]
+            for table in TABLES.values()
+        }
 
 
 def _build(path: Path, statements: dict[str, str]) -> None:

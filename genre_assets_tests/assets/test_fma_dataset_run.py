@@ -65,20 +65,3 @@ def test_the_honest_and_the_leaky_figure_stand_side_by_side(ran):
     assert "leaky accuracy" in done.stdout
     report = platform.lake.root / "reports" / "available" / "index.html"
     assert "logistic_regression" in report.read_text()
-
-
-def test_a_second_run_extracts_nothing_and_changes_no_feature_file(ran, real_data):
-    platform, _ = ran
-    from genre_assets.lake.schemas import SUMMARY_FEATURES
-
-    before = platform.lake.files(SUMMARY_FEATURES)
-    done = platform.call(
-        "dagster",
-        *("asset", "materialize", "-m", "genre_assets.definitions"),
-        *("--select", "summary_features", "--partition", "fma_000000"),
-        GENRE_ASSETS_FMA_DATASET=str(real_data / "fma"),
-        GENRE_ASSETS_FMA_SUBSET="medium",
-    )
-    assert done.returncode == 0, done.stderr
-    assert "clips analysed" not in done.stderr
-    assert platform.lake.files(SUMMARY_FEATURES) == before

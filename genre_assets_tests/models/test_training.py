@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -48,7 +50,9 @@ def test_the_real_echonest_features_tell_twelve_genres_apart(real_tables):
     task = load_tasks()["fma_echonest12"]
     keys = {name: table["track_id"].to_pylist() for name, table in features.items()}
     members = build_task(task, labels, tracks, keys).members
-    trained = train(MODELS["boosting"], task, members, features["echonest_features"])
+    # Choosing its settings would take three times as long.
+    boosting = replace(MODELS["boosting"], candidates=())
+    trained = train(boosting, task, members, features["echonest_features"])
     tested = trained.predictions.filter(pc.equal(trained.predictions["split"], "test"))
     assert tested.num_rows == 529
     # Published for gradient boosting: 0.577. Of 529 tracks, one standard error is 0.021.
