@@ -1,7 +1,7 @@
 # make run    set up what is missing, then the main job on the demo site or on your music
 # make test   set up what is missing, then all tests
 # make dev    the Dagster UI on http://127.0.0.1:3000 (or PORT=), with the demo site behind it
-# make check  lint, format and types
+# make check  lint, format, imports between rooms and types
 # make setup  only what the others do first; make clean removes the environment
 
 PYTHON ?= python3
@@ -60,6 +60,7 @@ dev: setup
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
 	$(BIN)/pyright
 
 # Removes the environment; the lake in data/ is yours to delete.

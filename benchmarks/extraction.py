@@ -181,7 +181,7 @@ def _print_stages(files: list[Path], repeats: int) -> None:
 def _stage_ms(file: Path) -> dict[str, float]:
     """Milliseconds of an extraction in each function that its steps are made of."""
     from genre_assets.audio import decode
-    from genre_assets.features import series, transforms
+    from genre_assets.features.dsp import series, transforms
 
     own = (series.__name__, transforms.__name__)
     steps = [

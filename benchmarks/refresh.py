@@ -43,7 +43,7 @@ import numpy as np
 import pyarrow as pa
 import soundfile
 
-from genre_assets.audio.probe import PROBE_VERSION, probe_shard
+from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.summary import COLUMNS, EXTRACTOR_VERSION, FEATURE_SOURCE
 from genre_assets.features.summary_extraction import summary_extractor
@@ -77,6 +77,7 @@ from genre_assets.sources.fma_site.downloads import (
 )
 from genre_assets.sources.fma_site.known import Known
 from genre_assets.sources.sweeps import record_sweep, shard_fingerprint, shards_other_than
+from genre_assets.tags.probing import probe_shard
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
 from genre_assets.takedowns.record import taken_down
 from genre_assets_tests.sources.fma_site.site_html import (
@@ -641,9 +642,9 @@ def _materialize(
     """Run assets in this process; gives the data version of each shard of tracks told of."""
     import dagster as dg
 
-    from genre_assets.console import one_line_console
     from genre_assets.definitions import defs
-    from genre_assets.resources import FmaSite, LakeResource
+    from genre_assets.orchestration.console import one_line_console
+    from genre_assets.orchestration.resources import FmaSite, LakeResource
 
     FmaSite.guest = lambda self: Guest()
     site, lake = FmaSite(genres=list(GENRES)), LakeResource(root=str(root))

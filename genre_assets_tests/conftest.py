@@ -28,3 +28,11 @@ def real_data() -> Path:
     if not (folder / "fma").is_dir():
         pytest.skip(f"no real FMA data in {folder}; GENRE_ASSETS_REAL_DATA names its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def real_tables(real_data):
+    """Labels, tracks and published features of the 25,000 real rows of fma_medium."""
+    from genre_assets_tests.models.corpus import real_rows
+
+    return real_rows(real_data)

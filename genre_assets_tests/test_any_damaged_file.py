@@ -11,8 +11,8 @@ from genre_assets.lake.schemas import SUMMARY_FEATURES, TABLES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
-from genre_assets.plan import plan_of
-from genre_assets.quarantine import ask_again
+from genre_assets.refresh.plan import plan_of
+from genre_assets.refresh.retry import ask_again
 from genre_assets.sources.attribution import write_attribution
 from genre_assets.takedowns.record import taken_down
 from genre_assets.takedowns.removal import enforce

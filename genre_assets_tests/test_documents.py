@@ -4,7 +4,7 @@ import pytest
 
 from genre_assets.documents import DocumentError, parse_json, parse_yaml
 from genre_assets.models.storage import ModelError, read_facts
-from genre_assets.models.tasks import TaskError, load_tasks
+from genre_assets.tasks.task import TaskError, load_tasks
 
 DEEP = "[" * 10_000
 

@@ -4,7 +4,7 @@ import tempfile
 import pytest
 
 from genre_assets.errors import UserError
-from genre_assets.features.compilation import compilation_lock
+from genre_assets.features.dsp.compilation import compilation_lock
 from genre_assets.lake.tables import Lake
 from genre_assets.own_temp import own_temp_folder
 from genre_assets.sources.fma_site.address import Site

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from genre_assets import cli
-from genre_assets.audio.probe import PROBE_VERSION, probe_shard
+from genre_assets.audio.probe import PROBE_VERSION
+from genre_assets.cli import main as cli
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_files import relative_path
@@ -50,7 +50,7 @@ from genre_assets.lake.schemas import (
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME, connect, refresh_views
-from genre_assets.plan import plan_of
+from genre_assets.refresh.plan import plan_of
 from genre_assets.sources.attribution import FILE_NAME as ATTRIBUTION
 from genre_assets.sources.attribution import write_attribution
 from genre_assets.sources.fma_site.downloads import (
@@ -59,6 +59,7 @@ from genre_assets.sources.fma_site.downloads import (
     missing_reasons,
     stored_paths,
 )
+from genre_assets.tags.probing import probe_shard
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard
 from genre_assets.takedowns.preview import preview
 from genre_assets.takedowns.record import taken_down
@@ -338,9 +339,9 @@ def train_for_real(a_lake, name, labels):
     from genre_assets.evaluation.champion import choose_champion
     from genre_assets.evaluation.report import report_path, write_report
     from genre_assets.evaluation.scores import score
-    from genre_assets.models.dataset import build_task
     from genre_assets.models.storage import gather_predictions, save_model
     from genre_assets.models.training import train
+    from genre_assets.tasks.members import build_task
     from genre_assets_tests.models.corpus import FAST, a_task
 
     lake = a_lake.lake

@@ -10,15 +10,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.table import Table as Grid
 
-from genre_assets.answers import print_csv, print_json, print_rows
-from genre_assets.command_line import command_line
-from genre_assets.console import _OneLine
-from genre_assets.failed_tracks import failed_tracks, left_out
+from genre_assets.cli.answers import print_csv, print_json, print_rows
+from genre_assets.cli.command_line import command_line
 from genre_assets.lake.schemas import AUDIO, REJECTED_ROWS, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.plan import Plan, Work
-from genre_assets.plan_view import print_plan
-from genre_assets.summary import Outcome, print_summary
+from genre_assets.orchestration.console import _OneLine
+from genre_assets.orchestration.run_summary import Outcome, print_summary
+from genre_assets.quality.failed_tracks import failed_tracks, left_out
+from genre_assets.refresh.plan import Plan, Work
+from genre_assets.refresh.plan_view import print_plan
 from genre_assets.takedowns.preview import Preview
 from genre_assets.terminal import PlainConsole, complain, say
 from genre_assets.visible import in_one_line, visible

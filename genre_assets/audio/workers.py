@@ -270,7 +270,9 @@ class _OneThreadContext(SpawnContext):
         super().__init__()
         self.begun: list[_Worker] = []
 
-    def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # noqa: N802 (a name of multiprocessing)
+    def Process(  # noqa: N802 # pyright: ignore[reportIncompatibleVariableOverride]
+        self, *args: Any, **kwargs: Any
+    ) -> _Worker:
         worker = _Worker(*args, **kwargs)
         self.begun.append(worker)
         return worker

@@ -16,8 +16,8 @@ from mutagen.id3 import (  # pyright: ignore[reportPrivateImportUsage]
     TYER,
 )
 
-from genre_assets.demo.mark import SYNTHETIC_ENCODER
 from genre_assets.demo.plan import Tags
+from genre_assets.labels.synthetic import SYNTHETIC_ENCODER
 
 LATIN_1, UTF_16, UTF_8 = 0, 1, 3
 LICENCE = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"

@@ -31,7 +31,7 @@ from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.durable import written_whole
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
-from genre_assets.models.tasks import Task
+from genre_assets.tasks.task import Task
 
 MISTAKES = 15
 _CONSTANT = "always the same"

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 
 from genre_assets.lake.schemas import SCORES
-from genre_assets.models.dataset import most_frequent
+from genre_assets.tasks.members import most_frequent
 
 RESAMPLES = 1000
 ECE_BINS = 15

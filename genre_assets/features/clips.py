@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from genre_assets.audio.files import modification_time_ns
 from genre_assets.audio.probe import FROM_DECODING
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
-from genre_assets.due import Need, first_that_holds
+from genre_assets.lake.staleness import Need, first_that_holds
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
@@ -97,7 +97,8 @@ def needs(
         failures: Rows of the failures likewise; the status is read, too.
 
     Returns:
-        For each track a :class:`~genre_assets.due.Need`; the same bytes are analysed once.
+        For each track a :class:`~genre_assets.lake.staleness.Need`; the same bytes are analysed
+        once.
     """
     content = audio["sha256"]
     met = failures_by_content(up_to_date(failures, versions, audio))

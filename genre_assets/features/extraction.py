@@ -20,7 +20,6 @@ import pyarrow as pa
 
 from genre_assets.audio.status import AudioError
 from genre_assets.audio.workers import WorkerPool, outcome
-from genre_assets.due import is_due, with_journal
 from genre_assets.features.clips import (
     Clip,
     Versions,
@@ -30,14 +29,15 @@ from genre_assets.features.clips import (
     up_to_date,
     usable_clips,
 )
-from genre_assets.features.compilation import require_a_place_for_kernels
+from genre_assets.features.dsp.compilation import require_a_place_for_kernels
 from genre_assets.lake.journal import Batches
 from genre_assets.lake.schemas import AUDIO, Table
+from genre_assets.lake.staleness import is_due, with_journal
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import Log, Progress, silent
 
 if TYPE_CHECKING:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
 Result = TypeVar("Result")
 
@@ -267,7 +267,7 @@ def analyse(due: DueClip) -> dict[str, object]:
         AudioError: If the file is not what was probed, or cannot be decoded.
     """
     from genre_assets.audio.decode import decoded
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
     try:
         with decoded(due.clip.path) as (samples, sample_rate):

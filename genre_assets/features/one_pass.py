@@ -29,7 +29,7 @@ def extract(path: Path | str) -> tuple[np.ndarray, list[Segment]]:
         AudioError: If the file cannot be decoded, or a feature is not defined.
     """
     from genre_assets.audio.decode import decoded
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
     spectrograms.warm_up()
     with decoded(path) as (samples, sample_rate):

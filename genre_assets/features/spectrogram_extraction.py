@@ -18,7 +18,7 @@ from genre_assets.lake.schemas import SPECTROGRAM_FAILURES, SPECTROGRAMS
 from genre_assets.lake.tables import Lake
 
 if TYPE_CHECKING:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
 
 def spectrogram_extractor(lake_root: Path) -> Extractor[list[dict]]:

@@ -1,14 +1,14 @@
 """Spectrograms of the segments of a track, for neural nets.
 
-Of each segment of :mod:`genre_assets.features.segments` four arrays are kept, a row a frame of 512
-samples at the file's own rate, float16:
+Of each segment of :mod:`genre_assets.features.dsp.segments` four arrays are kept, a row a frame of
+512 samples at the file's own rate, float16:
 
 - ``log_mel``: 128 mel bands in decibels, ``librosa.power_to_db(librosa.feature.melspectrogram)``;
 - ``mfcc``: 20 cepstral coefficients of it, ``librosa.feature.mfcc``, those of the summary features;
 - ``constant_q``: 84 semitones from C1 in decibels, ``librosa.amplitude_to_db(abs(librosa.cqt))``,
   tuned to the stretch of the track that is analysed in one go: a clip is one, and then as in the
   summary features;
-- ``energies``: harmonic and percussive energy in decibels (:mod:`genre_assets.features.hpss`).
+- ``energies``: harmonic and percussive energy in decibels (:mod:`genre_assets.features.dsp.hpss`).
 
 Decibels are librosa's with its defaults: the reference is 1, and what lies more than 80 dB below
 the loudest value of the same stretch is raised to that. Half precision keeps eleven bits: values
@@ -27,10 +27,10 @@ import numpy as np
 
 from genre_assets.audio.samples import Samples
 from genre_assets.audio.status import AudioError
-from genre_assets.features.compilation import compilation_lock
+from genre_assets.features.dsp.compilation import compilation_lock
 
 if TYPE_CHECKING:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
 EXTRACTOR_VERSION = 3
 """Raised whenever the values change: spectrograms of an older version are computed anew. It is
@@ -118,7 +118,7 @@ def warm_up() -> None:
 
 
 def _segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
     return cut_segments(Transforms(samples, sample_rate))
 
@@ -136,12 +136,12 @@ def cut_segments(transforms: "Transforms") -> list[Segment]:
     Raises:
         AudioError: As :func:`segments_of`.
     """
-    from genre_assets.features.constant_q import refuse_low_sample_rate
-    from genre_assets.features.framing import HOP_LENGTH
-    from genre_assets.features.segments import frames_of_segment, stretches
-    from genre_assets.features.spectrogram_bands import spectrograms_of
+    from genre_assets.features.dsp.constant_q import refuse_low_sample_rate
+    from genre_assets.features.dsp.framing import HOP_LENGTH
+    from genre_assets.features.dsp.segments import frames_of_segment, stretches
+    from genre_assets.features.dsp.spectrogram_bands import spectrograms_of
+    from genre_assets.features.dsp.transforms import Transforms
     from genre_assets.features.summary import refuse_undefined
-    from genre_assets.features.transforms import Transforms
 
     samples, sample_rate = transforms.samples, transforms.sample_rate
     refuse_undefined(samples, sample_rate)

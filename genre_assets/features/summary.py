@@ -30,7 +30,7 @@ import numpy as np
 
 from genre_assets.audio.samples import Samples, pieces
 from genre_assets.audio.status import AudioError, Status
-from genre_assets.features.compilation import compilation_lock, require_a_place_for_kernels
+from genre_assets.features.dsp.compilation import compilation_lock, require_a_place_for_kernels
 from genre_assets.lake.feature_columns import (
     MAY_BE_UNDEFINED,
     SERIES_SIZES,
@@ -39,7 +39,7 @@ from genre_assets.lake.feature_columns import (
 )
 
 if TYPE_CHECKING:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
 COLUMNS = list(SUMMARY_COLUMNS)
 """Names of the 518 features, in the order of the values."""
@@ -115,7 +115,7 @@ def warm_up() -> None:
 
 
 def _summarise(samples: Samples, sample_rate: int) -> np.ndarray:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
     return summarise_transforms(Transforms(samples, sample_rate))
 
@@ -132,7 +132,7 @@ def summarise_transforms(transforms: "Transforms") -> np.ndarray:
     Raises:
         AudioError: As :func:`summarise`.
     """
-    from genre_assets.features.series import all_series
+    from genre_assets.features.dsp.series import all_series
 
     refuse_undefined(transforms.samples, transforms.sample_rate)
     values = summarise_series(all_series(transforms))
@@ -155,7 +155,7 @@ def summarise_series(series: dict[str, np.ndarray]) -> np.ndarray:
     Returns:
         Shape (518,), float32; NaN where a statistic is not defined.
     """
-    from genre_assets.features.statistics import statistics
+    from genre_assets.features.dsp.statistics import statistics
 
     summaries = {name: statistics(series[name]) for name in SERIES_SIZES}
     values = [summaries[name][statistic] for name in SERIES_SIZES for statistic in STATISTICS]
@@ -168,7 +168,7 @@ def refuse_undefined(samples: Samples, sample_rate: float) -> None:
     Raises:
         AudioError: If they are not: too short, silent or not finite.
     """
-    from genre_assets.features.constant_q import fewest_samples
+    from genre_assets.features.dsp.constant_q import fewest_samples
 
     needed = fewest_samples(sample_rate)
     if len(samples) < needed:

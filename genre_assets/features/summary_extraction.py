@@ -14,7 +14,7 @@ from genre_assets.features.extraction import Extractor
 from genre_assets.lake.schemas import FEATURE_FAILURES, SUMMARY_FEATURES
 
 if TYPE_CHECKING:
-    from genre_assets.features.transforms import Transforms
+    from genre_assets.features.dsp.transforms import Transforms
 
 
 def summary_extractor() -> Extractor[np.ndarray]:

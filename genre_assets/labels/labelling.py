@@ -16,16 +16,15 @@ from datetime import datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from genre_assets.demo.mark import is_synthetic
 from genre_assets.labels.artists import CanonicalArtists, canonical_artists, name_words
+from genre_assets.labels.synthetic import is_synthetic
 from genre_assets.labels.taxonomy import Genre, Taxonomy, load_taxonomy
 from genre_assets.lake.schemas import LABELS
+from genre_assets.lake.vocabulary import SEVERAL_TOP_GENRES, source_in_words
 from genre_assets.progress import counted
-from genre_assets.sources.catalogue import source_in_words
 
 NO_GENRE = "no genre by any evidence"
 DUPLICATE = "exact duplicate of another track"
-SEVERAL_TOP_GENRES = "several top genres"
 """Begins the reason of a track whose top genre is open; its sub-genres may be clear."""
 TAKEN_DOWN = "taken down"
 """Begins the reason of a track that had to go."""

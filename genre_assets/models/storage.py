@@ -25,19 +25,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.documents import parse_json
-from genre_assets.due import Need
 from genre_assets.errors import UserError
 from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, TAKEDOWNS, TRACKS, Table
+from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
 from genre_assets.models.card import CARD, SYNTHETIC, SyntheticMusicWarning, card
-from genre_assets.models.dataset import fingerprint
 from genre_assets.models.registry import MODELS
-from genre_assets.models.tasks import TaskError
 from genre_assets.models.training import ASKED_SPLITS, LEAKY_ASKED_SPLITS, TrainedModel
 from genre_assets.progress import Log
 from genre_assets.sources import attribution
 from genre_assets.takedowns.record import taken_down
+from genre_assets.tasks.members import fingerprint
+from genre_assets.tasks.task import TaskError
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false

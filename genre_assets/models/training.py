@@ -27,11 +27,11 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, SUMMARY_FEATURES
-from genre_assets.models.dataset import fingerprint, inner_folds, most_frequent
 from genre_assets.models.registry import INNER_FOLDS, ModelSpec
-from genre_assets.models.tasks import Task, TaskError
 from genre_assets.models.tuning import Choice, at_least, build, choose
 from genre_assets.progress import Log, Progress, counted, silent
+from genre_assets.tasks.members import fingerprint, inner_folds, most_frequent
+from genre_assets.tasks.task import Task, TaskError
 
 ASKED_SPLITS = ("validation", "test", "cv")
 """Splits whose tracks a model is asked about."""

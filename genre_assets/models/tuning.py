@@ -24,9 +24,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from genre_assets.models.dataset import inner_folds, part_of
 from genre_assets.models.registry import INNER_FOLDS, MODELS, ModelSpec
 from genre_assets.progress import Log, Progress, counted, silent
+from genre_assets.tasks.members import inner_folds, part_of
 
 MOST_TRACKS = 1000
 """Training tracks that a choice is made on, whole artists of them; more would only take longer."""

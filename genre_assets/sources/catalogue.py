@@ -54,18 +54,6 @@ class Kind(StrEnum):
     """Something that is no music, such as pictures or a wastebasket."""
 
 
-_SOURCES = {
-    "fma_dataset": "the FMA dataset",
-    "fma_site": "the site",
-    "folder": "your music library",
-}
-
-
-def source_in_words(source: str) -> str:
-    """What a reader calls a source, such as ``your music library`` for ``folder``."""
-    return _SOURCES.get(source, source)
-
-
 def not_taken(kind: str, number: int, of: str | None = None) -> str:
     """What became of so many things of a kind, such as ``2 sound files were not read``.
 

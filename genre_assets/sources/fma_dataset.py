@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TRACKS
+from genre_assets.lake.vocabulary import FMA_SUBSETS
 from genre_assets.progress import Log, counted, silent
 from genre_assets.sources.catalogue import (
     Catalogue,
@@ -23,7 +24,7 @@ from genre_assets.sources.catalogue import (
     rejected_rows,
 )
 from genre_assets.sources.fma_clips import Clips, find_clips
-from genre_assets.sources.fma_tracks_csv import FMA_SUBSETS, read_tracks_csv
+from genre_assets.sources.fma_tracks_csv import read_tracks_csv
 from genre_assets.sources.fma_zip import PUBLISHED_SHA1, Unpacked, dataset_folder
 from genre_assets.sources.licences import licence_of_title, permissions
 from genre_assets.sources.removals import IF_MEANT

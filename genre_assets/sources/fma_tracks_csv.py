@@ -27,8 +27,6 @@ from genre_assets.sources.shards import FMA_IDS_PER_SHARD, FMA_SHARD_COUNT, fma_
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-FMA_SUBSETS = ("small", "medium", "large", "full")
-"""Each holds the ones before it."""
 SPLITS = ("training", "validation", "test")
 """The parts of the published split."""
 LONGEST_TEXT = 4_000

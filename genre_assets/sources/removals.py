@@ -12,8 +12,9 @@ import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TRACKS, Table
 from genre_assets.lake.tables import Lake
+from genre_assets.lake.vocabulary import source_in_words
 from genre_assets.progress import counted
-from genre_assets.sources.catalogue import Catalogue, SourceError, source_in_words
+from genre_assets.sources.catalogue import Catalogue, SourceError
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false

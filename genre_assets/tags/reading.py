@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.due import Need, first_that_holds, is_due
 from genre_assets.lake.schemas import ID3_TAGS
+from genre_assets.lake.staleness import Need, first_that_holds, is_due
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.tags.fields import Tags
 
@@ -103,7 +103,8 @@ def needs(audio: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
         previous: Rows of ``id3_tags`` as they stand; id, SHA-256, status and version are read.
 
     Returns:
-        For each file a :class:`~genre_assets.due.Need`; files of the same bytes are read once.
+        For each file a :class:`~genre_assets.lake.staleness.Need`; files of the same bytes are
+        read once.
     """
     content = audio["sha256"]
     settled = previous["sha256"].filter(_settled(previous)).combine_chunks()

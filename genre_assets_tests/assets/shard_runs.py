@@ -206,8 +206,8 @@ def _import_what_runs_need():
     import pandas  # noqa: F401 (pyarrow imports it in time)
     import pebble  # noqa: F401
 
-    from genre_assets.assets import features, metadata  # noqa: F401
     from genre_assets.lake import views  # noqa: F401
+    from genre_assets.orchestration.assets import features, metadata  # noqa: F401
 
     dg.DagsterInstance.ephemeral().dispose()
 
@@ -230,13 +230,13 @@ def _materialise(request):
 
     import dagster as dg
 
-    from genre_assets.assets.features import extraction
-    from genre_assets.assets.metadata import audio, id3_tags
-    from genre_assets.audio import probe as probing
     from genre_assets.features import extraction as features
     from genre_assets.lake import durable, journal
-    from genre_assets.resources import resources_from
-    from genre_assets.settings import read_settings
+    from genre_assets.orchestration.assets.features import extraction
+    from genre_assets.orchestration.assets.metadata import audio, id3_tags
+    from genre_assets.orchestration.resources import resources_from
+    from genre_assets.orchestration.settings import read_settings
+    from genre_assets.tags import probing
 
     features.analyse = analyse
     probing.probe = probe

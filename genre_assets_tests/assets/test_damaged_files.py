@@ -5,7 +5,7 @@ import json
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, SUMMARY_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.plan import plan_of
+from genre_assets.refresh.plan import plan_of
 from genre_assets.sources.shards import FOLDER_SHARDS
 
 from .shard_runs import Runs, track, write_noise

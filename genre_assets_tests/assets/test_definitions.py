@@ -1,12 +1,12 @@
 import dagster as dg
 import pytest
 
-from genre_assets import resources
 from genre_assets.definitions import defs
 from genre_assets.lake.schemas import TABLES
-from genre_assets.models.tasks import load_tasks
-from genre_assets.resources import LakeResource
+from genre_assets.orchestration import resources
+from genre_assets.orchestration.resources import LakeResource
 from genre_assets.sources.shards import SHARDS
+from genre_assets.tasks.task import load_tasks
 
 SPECS = {spec.key.to_user_string(): spec for spec in defs.resolve_all_asset_specs()}
 GRAPH = defs.resolve_asset_graph()

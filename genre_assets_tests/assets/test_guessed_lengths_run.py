@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from genre_assets.lake.schemas import SUMMARY_FEATURES, TRACKS
-from genre_assets.plan import plan_of
+from genre_assets.refresh.plan import plan_of
 from genre_assets_tests.audio.encodings import encoded, noise, quiet_tone, silence
 
 RATE = 16_000

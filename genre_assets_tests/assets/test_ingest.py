@@ -3,11 +3,11 @@
 import dagster as dg
 import pytest
 
-from genre_assets.assets.features import echonest_features
-from genre_assets.assets.ingest import folder_catalogue
 from genre_assets.lake.schemas import ECHONEST_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.resources import FmaDataset, LakeResource, MusicFolder
+from genre_assets.orchestration.assets.features import echonest_features
+from genre_assets.orchestration.assets.ingest import folder_catalogue
+from genre_assets.orchestration.resources import FmaDataset, LakeResource, MusicFolder
 
 SITE_TRACK = {
     "track_id": "fma_site:2",

@@ -8,7 +8,6 @@ from threading import Event, Semaphore
 import dagster as dg
 import pytest
 
-from genre_assets.assets import evaluation, models
 from genre_assets.lake.schemas import ECHONEST_FEATURES, LABELS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake, write_parquet
@@ -16,8 +15,9 @@ from genre_assets.lake.views import connect
 from genre_assets.models import training
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import model_folder, read_facts
+from genre_assets.orchestration.assets import evaluation, models
+from genre_assets.orchestration.resources import LakeResource
 from genre_assets.progress import silent
-from genre_assets.resources import LakeResource
 from genre_assets.takedowns.request import take_down
 from genre_assets_tests.models.corpus import echonest_of, label
 

@@ -8,7 +8,6 @@ from pathlib import PurePath
 import dagster as dg
 import pytest
 
-from genre_assets.checks import asset_checks
 from genre_assets.definitions import defs
 from genre_assets.lake.schemas import (
     AUDIO,
@@ -19,8 +18,9 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.resources import resources_from
-from genre_assets.settings import read_settings
+from genre_assets.orchestration.checks import asset_checks
+from genre_assets.orchestration.resources import resources_from
+from genre_assets.orchestration.settings import read_settings
 from genre_assets.sources.shards import FOLDER_SHARDS
 from genre_assets_tests.assets.shard_runs import write_noise, write_noise_of_shard
 from genre_assets_tests.sources.test_fma_dataset import write_dataset

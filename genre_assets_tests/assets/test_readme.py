@@ -1,11 +1,12 @@
 """Every command and program of the README, as written, in its order, by a user who follows it.
 
-The user starts in a copy of the checkout and has some music and a small FMA dataset at home. What
-the demo plays is shorter than the real one's, so that it takes a minute less.
+The user starts in a copy of the checkout and has some music and a small FMA dataset at home. The
+demo plays two seconds of noise a track, so that it is made in seconds.
 """
 
 import ast
 import hashlib
+import io
 import os
 import re
 import shlex
@@ -16,6 +17,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+import zlib
 from itertools import count, pairwise
 from pathlib import Path
 
@@ -26,11 +28,13 @@ import pytest
 import soundfile
 
 from genre_assets.definitions import defs
-from genre_assets.demo.corpus import MANIFEST, write_corpus
+from genre_assets.demo import corpus
+from genre_assets.demo.plan import PlannedTrack
+from genre_assets.demo.tagging import tagged
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.settings import read_settings
+from genre_assets.orchestration.settings import read_settings
 from genre_assets.sources.fma_site.browser import BrowserMissing, find_chromium
 from genre_assets.sources.shards import folder_shard
 from genre_assets_tests.sources.test_fma_dataset import write_dataset
@@ -48,10 +52,10 @@ ALL_COMMANDS = [
 ]
 
 NOT_RUN = {
-    "make test    # sets up what is missing, then all tests": "it runs this test",
+    "make test": "it runs this test",
     "export GENRE_ASSETS_FMA_SITE=https://freemusicarchive.org": "no test asks the real site",
 }
-"""Commands that are not run, nor what follows them in their block."""
+"""Beginnings of commands that are not run, nor what follows them in their block."""
 
 SERVERS = ("make dev", ".venv/bin/genre-assets demo-site")
 """Beginnings of commands that serve until they are ended."""
@@ -88,7 +92,7 @@ class User:
         if "SOURCE=folder" in command:
             # A program of the README loads it.
             command = f"MODELS=svm,majority {command}"
-        if command.startswith(("export ", ". ")):
+        if command.startswith(("export ", "unset ", ". ")):
             self._prelude.append(command)
         if command.startswith(SERVERS):
             return self._serve(command)
@@ -259,6 +263,19 @@ def _write_dataset(folder: Path) -> None:
         (folder / "fma_metadata" / name).write_text(text)
 
 
+def _write_demo(folder: Path) -> None:
+    def render_file(track: PlannedTrack, seconds: float, seed: int) -> bytes:
+        file = io.BytesIO()
+        soundfile.write(file, _noise(zlib.crc32(track.path.encode())), 22_050, format="MP3")
+        return tagged(file.getvalue(), track.tags, 120.0)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(corpus, "render_file", render_file)
+        corpus.write_corpus(folder)
+    # Without it the demo takes the files as its own.
+    (folder / corpus.MANIFEST).unlink()
+
+
 @pytest.fixture(scope="module")
 def user(tmp_path_factory):
     try:
@@ -269,10 +286,7 @@ def user(tmp_path_factory):
     _write_music(user.home / "Music")
     _write_dataset(user.home / "fma")
     soundfile.write(user.clone / "song.mp3", _noise(0, seconds=12), 22_050, format="MP3")
-    corpus = user.clone / "data" / "demo" / "demo_corpus"
-    write_corpus(corpus, seconds=2.0, workers=2)
-    # Without it the demo takes the files as those of its own length.
-    (corpus / MANIFEST).unlink()
+    _write_demo(user.clone / "data" / "demo" / "demo_corpus")
     yield user
     user.leave()
 
@@ -283,7 +297,7 @@ def test_every_command_of_the_readme_works_as_written_and_in_its_order(user):
             user.runs(block)
             continue
         for command in _commands(block):
-            if command in NOT_RUN:
+            if command.startswith(tuple(NOT_RUN)):
                 break
             user.types(command)
 
@@ -320,7 +334,8 @@ def test_every_query_can_be_answered_by_a_lake_without_anything_in_it(tmp_path):
 
 
 def test_what_is_not_run_is_there_and_would_be_accepted():
-    assert set(NOT_RUN) <= set(ALL_COMMANDS)
+    for beginning in NOT_RUN:
+        assert any(command.startswith(beginning) for command in ALL_COMMANDS)
     settings = " ".join(c for c in ALL_COMMANDS if c.startswith("export GENRE_ASSETS_FMA_SITE"))
     named = dict(word.split("=", 1) for word in settings.split() if "=" in word)
     assert read_settings(named).fma_site == "https://freemusicarchive.org"

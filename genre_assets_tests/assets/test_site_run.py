@@ -12,9 +12,6 @@ import dagster as dg
 import psutil
 import pytest
 
-from genre_assets.assets.features import extraction
-from genre_assets.assets.ingest import fetches, fma_site_catalogue
-from genre_assets.assets.metadata import audio, id3_tags
 from genre_assets.demo.corpus import write_corpus
 from genre_assets.demo.site.content import SiteContent, content_from_corpus, content_from_rows
 from genre_assets.demo.site.misbehaviour import Answer
@@ -30,8 +27,11 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
+from genre_assets.orchestration.assets.features import extraction
+from genre_assets.orchestration.assets.ingest import fetches, fma_site_catalogue
+from genre_assets.orchestration.assets.metadata import audio, id3_tags
+from genre_assets.orchestration.resources import FmaSite, LakeResource, LicencePolicy, Workers
 from genre_assets.quality.tables import keys_unique, parts_of, rows_valid
-from genre_assets.resources import FmaSite, LakeResource, LicencePolicy, Workers
 from genre_assets.sources.fma_site.browser import BrowserMissing, find_chromium
 from genre_assets_tests.assets.conftest import BIN, Platform
 
@@ -384,22 +384,30 @@ def handle_length(track):
     return len(track.info["url"].rstrip("/").rpartition("/")[2])
 
 
-def is_odd(track, among):
-    """Whether a row is one of those that a parser stumbles over, or the first of all."""
-    twice = sum(other.id == track.id for other in among) > 1
-    nobody = track.info["artistUrl"] is None
-    return is_single(track) or nobody or twice or handle_length(track) == 245 or track is among[0]
+def odd_among(tracks):
+    """The rows that a parser stumbles over, the first of all, and three of the many singles."""
+    singles = [track for track in tracks if is_single(track)][:3]
+    ids = Counter(track.id for track in tracks)
+    return tuple(
+        track
+        for track in tracks
+        if track is tracks[0]
+        or track in singles
+        or track.info["artistUrl"] is None
+        or ids[track.id] > 1
+        or handle_length(track) == 245
+    )
 
 
 def test_real_rows_are_catalogued_exactly(tmp_path, real_data):
     content = content_from_rows(real_data / "fma_site" / "listing_breakcore_hard.json")
     # Each costs a page in the browser; without one, other tests read all 588 of them.
-    content = SiteContent(tuple(track for track in content.rows if is_odd(track, content.rows)))
+    content = SiteContent(odd_among(content.rows))
     with ReplicaSite(content) as site:
         scrape = Scrape(tmp_path, site, genres=["Breakcore_-_Hard"])
         scrape.sweep()
     tracks = scrape.tracks()
-    assert 60 < len(content.rows) < 90
+    assert 6 < len(content.rows) < 12
     assert len(tracks) == len(content.rows) - 1
     for shown in content.rows:
         row, info = tracks[shown.id], shown.info
@@ -411,7 +419,7 @@ def test_real_rows_are_catalogued_exactly(tmp_path, real_data):
         assert row["license_url"] is not None
     assert sum(row["artist_id"] is None for row in tracks.values()) == 2
     singles = {track.id for track in content.rows if is_single(track)}
-    assert len(singles) == 58
+    assert len(singles) >= 3
     assert {id_ for id_, row in tracks.items() if row["album"] is None} == singles
     assert max(map(handle_length, content.rows)) == 245
     (sweep,) = scrape.rows(SWEEPS)

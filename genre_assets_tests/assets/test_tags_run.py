@@ -8,12 +8,12 @@ import pytest
 from mutagen.apev2 import APEv2
 from mutagen.id3 import ID3, TCON, TDRC, TDRL, TPE1, TSSE
 
-from genre_assets.assets.metadata import audio, id3_tags, labels
 from genre_assets.lake.schemas import ID3_TAGS, LABELS, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.models.dataset import artist_groups
-from genre_assets.resources import resources_from
-from genre_assets.settings import read_settings
+from genre_assets.orchestration.assets.metadata import audio, id3_tags, labels
+from genre_assets.orchestration.resources import resources_from
+from genre_assets.orchestration.settings import read_settings
+from genre_assets.tasks.members import artist_groups
 from genre_assets_tests.tags.test_chunks import FORMAT, INFO, chunk, wave
 
 from .shard_runs import track, write_noise

@@ -21,7 +21,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
-from genre_assets.resources import LakeResource, MusicFolder, Workers
+from genre_assets.orchestration.resources import LakeResource, MusicFolder, Workers
 from genre_assets.takedowns.request import take_down
 
 FEATURES = {

@@ -2,10 +2,10 @@
 
 import dagster as dg
 
-from genre_assets.assets.ingest import fetches
 from genre_assets.lake.schemas import FETCHES, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.resources import FmaSite, LakeResource, LicencePolicy, Workers
+from genre_assets.orchestration.assets.ingest import fetches
+from genre_assets.orchestration.resources import FmaSite, LakeResource, LicencePolicy, Workers
 
 SHARD = "fma_000000"
 TRIED = {"track_id": "fma_site:2", "url": "https://files.freemusicarchive.org/2.mp3", "run_id": "a"}

@@ -4,12 +4,13 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genre_assets.audio import probe as module
-from genre_assets.audio.probe import PROBE_VERSION, probe, probe_shard
+from genre_assets.audio.probe import PROBE_VERSION, probe
 from genre_assets.audio.status import Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import AUDIO, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.tags import probing as module
+from genre_assets.tags.probing import probe_shard
 from genre_assets_tests.audio.clips import write
 
 

@@ -6,8 +6,8 @@ from mutagen.id3 import ID3, ParseID3v1
 from mutagen.mp3 import MP3
 
 from genre_assets.demo.corpus import render_file
-from genre_assets.demo.mark import SYNTHETIC_ENCODER
 from genre_assets.demo.plan import plan_corpus
+from genre_assets.labels.synthetic import SYNTHETIC_ENCODER
 
 TRACKS = plan_corpus(22, seed=0)
 

@@ -17,8 +17,8 @@ def trained():
     """Members of four genres and what two models say of them."""
     import pyarrow as pa
 
-    from genre_assets.models.dataset import build_task
     from genre_assets.models.training import train
+    from genre_assets.tasks.members import build_task
 
     task = a_task()
     rows = labels_of({"Folk": 40, "Jazz": 24, "Pop": 16, "Rock": 60}, tracks_per_artist=4)

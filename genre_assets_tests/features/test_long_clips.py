@@ -10,7 +10,7 @@ import soundfile
 from genre_assets.audio import decode, samples, with_libsndfile
 from genre_assets.audio.samples import SamplesOnDisk
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
-from genre_assets.features import stft, zero_crossings
+from genre_assets.features.dsp import stft, zero_crossings
 from genre_assets.features.summary import extract, summarise
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep
 

@@ -3,7 +3,8 @@ import pytest
 import soundfile as sf
 
 from genre_assets.audio.status import AudioError, Status
-from genre_assets.features import one_pass, spectrograms, summary, transforms
+from genre_assets.features import one_pass, spectrograms, summary
+from genre_assets.features.dsp import transforms
 from genre_assets_tests.features.signals import noise, sweep
 
 

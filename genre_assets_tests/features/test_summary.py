@@ -9,10 +9,10 @@ from filelock import FileLock, Timeout
 
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.features import summary
-from genre_assets.features.compilation import compilation_lock
-from genre_assets.features.series import all_series
+from genre_assets.features.dsp.compilation import compilation_lock
+from genre_assets.features.dsp.series import all_series
+from genre_assets.features.dsp.transforms import Transforms
 from genre_assets.features.summary import COLUMNS, extract, summarise, summarise_series
-from genre_assets.features.transforms import Transforms
 from genre_assets.lake.feature_columns import SERIES_SIZES, column_name
 from genre_assets_tests.features.reference import reference_of_file, reference_of_samples
 from genre_assets_tests.features.signals import noise, noise_after_silence, sweep, tone

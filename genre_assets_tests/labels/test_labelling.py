@@ -3,8 +3,8 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genre_assets.demo.mark import SYNTHETIC_ENCODER
 from genre_assets.labels.labelling import DUPLICATE, NO_GENRE, label_tracks
+from genre_assets.labels.synthetic import SYNTHETIC_ENCODER
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, LABELS, TRACKS
 
 

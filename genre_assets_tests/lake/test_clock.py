@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from genre_assets.features.spectrogram_files import remove_unlisted
+from genre_assets.lake.rates import record_rate, seconds_an_item
 from genre_assets.lake.schemas import TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
-from genre_assets.rates import record_rate, seconds_an_item
 
 AHEAD_S = 400 * 24 * 3600
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genre_assets.features.compilation import compilation_lock
+from genre_assets.features.dsp.compilation import compilation_lock
 from genre_assets.lake import tfrecords
 from genre_assets.lake.tfrecords import example, write_tfrecord
 

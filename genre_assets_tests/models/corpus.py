@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, LABELS, TRACKS
 from genre_assets.models.registry import MODELS, ModelSpec
-from genre_assets.models.tasks import Task
+from genre_assets.tasks.task import Task
 
 
 def a_task(**changes) -> Task:

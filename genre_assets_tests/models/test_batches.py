@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from genre_assets.features.compilation import compilation_lock
+from genre_assets.features.dsp.compilation import compilation_lock
 from genre_assets.features.spectrogram_files import relative_path, write_segments
 from genre_assets.features.spectrograms import BANDS, Segment, segments_of
 from genre_assets.lake import tfrecords

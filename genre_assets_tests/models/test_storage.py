@@ -14,7 +14,6 @@ import skops.io
 from genre_assets.lake.schemas import ECHONEST_FEATURES, TAKEDOWNS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.card import SyntheticMusicWarning
-from genre_assets.models.dataset import build_task
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import (
     ModelError,
@@ -25,8 +24,9 @@ from genre_assets.models.storage import (
     save_model,
     trained_before,
 )
-from genre_assets.models.tasks import TaskError
 from genre_assets.models.training import train
+from genre_assets.tasks.members import build_task
+from genre_assets.tasks.task import TaskError
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, labels_of, tables
 
 TASK = a_task(split="official")

@@ -13,11 +13,11 @@ from genre_assets.lake.schemas import (
     SUMMARY_FEATURES,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.models.dataset import build_task
 from genre_assets.models.registry import MODELS, ModelSpec
 from genre_assets.models.storage import load_model, save_model
-from genre_assets.models.tasks import TaskError, load_tasks
 from genre_assets.models.training import train
+from genre_assets.tasks.members import build_task
+from genre_assets.tasks.task import TaskError, load_tasks
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, label, labels_of, tables
 
 

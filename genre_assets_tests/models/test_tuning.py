@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from genre_assets.models.dataset import inner_folds
 from genre_assets.models.registry import MODELS, ModelSpec
 from genre_assets.models.tuning import Choice, build, choose
+from genre_assets.tasks.members import inner_folds
 
 LOGISTIC = MODELS["logistic_regression"]
 WEIGHT = "logisticregression__class_weight"

@@ -11,13 +11,13 @@ from mutagen.id3 import ID3, TALB, TBPM, TCON, TDRC, TENC, TIT2, TPE1, TSSE
 from mutagen.mp4 import MP4
 from mutagen.oggvorbis import OggVorbis
 
-from genre_assets.audio.probe import probe_shard
 from genre_assets.audio.status import Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, TRACKS
 from genre_assets.lake.tables import Lake, write_parquet
 from genre_assets.tags import reading as module
 from genre_assets.tags.fields import MAX_TEXT
+from genre_assets.tags.probing import probe_shard
 from genre_assets.tags.reading import READER_VERSION, read_tags, read_tags_of_shard
 from genre_assets_tests.audio.clips import write, write_m4a
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genre_assets.due import Need
 from genre_assets.lake.journal import Journal
 from genre_assets.lake.schemas import FETCHES
+from genre_assets.lake.staleness import Need
 from genre_assets.lake.store import Store
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access
 from genre_assets.sources.policy import excluded_by_policy

@@ -13,7 +13,6 @@ from types import SimpleNamespace
 import pytest
 import stamina
 
-from genre_assets.audio.probe import probe_shard
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import DiskFullError, UserError
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
@@ -35,6 +34,7 @@ from genre_assets.sources.fma_site.downloads import (
     without_damaged,
 )
 from genre_assets.sources.fma_site.transfer import Access
+from genre_assets.tags.probing import probe_shard
 from genre_assets_tests.audio.clips import write
 from genre_assets_tests.sources.fma_site.file_server import File, FileServer, Pace, Robots
 

@@ -1,0 +1,1 @@
+"""Signal processing: the kernels, which know samples and frames and nothing of a lake."""

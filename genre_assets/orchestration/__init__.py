@@ -1,0 +1,1 @@
+"""Orchestration: all that knows Dagster, from the assets to the main job."""

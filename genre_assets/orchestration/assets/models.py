@@ -1,0 +1,218 @@
+"""Models: the members of each task, and one asset for each model of the registry."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+import pyarrow as pa
+
+from genre_assets.lake.schemas import LABELS, SUMMARY_FEATURES, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.store import Store
+from genre_assets.lake.tables import Lake
+from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.orchestration.asset_log import log_of, warnings_of
+from genre_assets.orchestration.assets.features import echonest_features, fma_features
+from genre_assets.orchestration.assets.ingest import tracks
+from genre_assets.orchestration.assets.materialization import (
+    Account,
+    Told,
+    in_one_sentence,
+    table_asset,
+)
+from genre_assets.orchestration.assets.metadata import labels
+from genre_assets.orchestration.automation import (
+    ASKED_UNASKED,
+    one_run_a_task,
+    register_partitions,
+    stale_model,
+    stale_task,
+    tasks,
+)
+from genre_assets.orchestration.resources import LakeResource
+from genre_assets.progress import Log
+from genre_assets.tasks.task import FEATURE_TABLES, TaskError, load_tasks
+
+if TYPE_CHECKING:
+    from genre_assets.models.storage import StoredModel
+    from genre_assets.tasks.members import TaskDataset
+
+GROUP = "models"
+
+
+def every_shard_of(asset: dg.AssetsDefinition | dg.AssetSpec | str) -> dg.AssetDep:
+    """A dependency of a task on all shards of an asset."""
+    return dg.AssetDep(asset, partition_mapping=dg.AllPartitionMapping())
+
+
+@table_asset(
+    TASK_MEMBERS,
+    group_name=GROUP,
+    partitions_def=tasks,
+    backfill_policy=one_run_a_task,
+    code_version="1",
+    automation_condition=stale_task,
+    deps=[
+        labels,
+        every_shard_of(tracks),
+        every_shard_of(SUMMARY_FEATURES.name),
+        fma_features,
+        echonest_features,
+    ],
+)
+def task_dataset(
+    context: dg.AssetExecutionContext, lake: LakeResource
+) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
+    """The tracks that take part in a task, split so that no artist is on both sides."""
+    from genre_assets.tasks.members import build_task, fingerprint, members_stand
+
+    with lake.open() as opened:
+        told = Told(context)
+        for name in context.partition_keys:
+            account = Account()
+            labelled = opened.read(LABELS)
+            with in_one_sentence():
+                dataset = build_task(
+                    load_tasks()[name],
+                    labelled,
+                    opened.read(TRACKS, columns=["track_id", "official_split", "subset"]),
+                    {
+                        table.name: opened.read(table, columns=["track_id"])["track_id"].to_pylist()
+                        for table in FEATURE_TABLES.values()
+                    },
+                )
+            members = opened.read(TASK_MEMBERS, [name])
+            stand = (
+                ASKED_UNASKED.items() <= context.run.tags.items()
+                and members.num_rows > 0
+                and members_stand(members, dataset.members, opened.age(TASK_MEMBERS, name))
+            )
+            if stand:
+                log_of(context)(f"{name}: too few members changed to train models anew")
+            else:
+                members = dataset.members
+                opened.write(TASK_MEMBERS, members, name)
+                opened.write(TASK_NOTES, _notes_of(name, dataset), name)
+                enforce_takedowns(context, opened)
+            register_partitions(context.instance, opened)
+            for note in dataset.notes:
+                log_of(context)(note)
+            for warning in dataset.warnings:
+                warnings_of(context)(warning)
+            told.of(
+                name,
+                account.metadata(
+                    labelled.num_rows,
+                    members,
+                    feature_table=dataset.feature_table,
+                    would_be_members=dataset.members.num_rows,
+                    left_out_by_reason=dg.MetadataValue.json(dataset.left_out),
+                    notes=dg.MetadataValue.json(dataset.notes + dataset.warnings),
+                ),
+                fingerprint(members, features_of(opened, members)),
+            )
+        yield from told.results()
+
+
+def _notes_of(task: str, dataset: "TaskDataset") -> pa.Table:
+    said = [("left_out", reason, tracks) for reason, tracks in dataset.left_out.items()]
+    said += [("warning", text, None) for text in dataset.warnings]
+    said += [("note", text, None) for text in dataset.notes]
+    return TASK_NOTES.of_rows(
+        [{"task": task, "kind": k, "text": text, "tracks": n} for k, text, n in said]
+    )
+
+
+def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
+    @dg.asset(
+        key=["models", spec.name],
+        description=spec.description,
+        group_name=GROUP,
+        partitions_def=tasks,
+        backfill_policy=one_run_a_task,
+        code_version=spec.version,
+        automation_condition=stale_model,
+        deps=[task_dataset],
+        kinds={"scikitlearn"},
+    )
+    def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+        with lake.open() as opened:
+            for name in context.partition_keys:
+                account = Account()
+                with in_one_sentence():
+                    members, trained = bring_up_to_date(opened, name, spec, log_of(context))
+                enforce_takedowns(context, opened)
+                context.add_asset_metadata(
+                    account.metadata(
+                        members.num_rows,
+                        trained.predictions,
+                        model=dg.MetadataValue.path(str(trained.path)),
+                        facts=dg.MetadataValue.json(trained.facts),
+                    ),
+                    partition_key=name,
+                )
+
+    return model
+
+
+def bring_up_to_date(
+    lake: Lake, task: str, spec: ModelSpec, log: Log
+) -> tuple[pa.Table, "StoredModel"]:
+    """Train and store a model of a task, unless it would come out the same.
+
+    One run at a time does so: a second one waits, and then finds the model up to date.
+
+    Returns:
+        The members of the task, and the model as it is stored.
+    """
+    from genre_assets.models.storage import read_stored, save_model, trained_before, training_turn
+    from genre_assets.models.training import train
+
+    with training_turn(lake, task, spec.name, log):
+        members = lake.read(TASK_MEMBERS, [task])
+        features = features_of(lake, members)
+        stored = trained_before(lake, task, spec.name, members, features)
+        if stored:
+            log(
+                f"{spec.name} is up to date: it was trained on {stored.facts['made_at'][:10]} on "
+                f"these tracks of {task}, by this version of its code."
+            )
+            write_credits(lake, members, stored.path)
+        else:
+            synthetic = has_synthetic(lake, members)
+            trained = train(
+                spec, load_tasks()[task], members, features, log=log, synthetic=synthetic
+            )
+            stored = read_stored(save_model(lake, trained, members))
+    return members, stored
+
+
+def enforce_takedowns(context: dg.AssetExecutionContext, lake: Lake) -> None:
+    """Remove what a take-down that came while the asset was made has missed."""
+    from genre_assets.takedowns.removal import enforce
+
+    enforce(lake, Store(lake.root), log_of(context))
+
+
+def has_synthetic(lake: Lake, members: pa.Table) -> bool:
+    """Whether members of a task are synthetic music of the demo."""
+    labelled = lake.read(LABELS, columns=["track_id", "synthetic"])
+    ours = set(members["track_id"].to_pylist())
+    return any(row["synthetic"] and row["track_id"] in ours for row in labelled.to_pylist())
+
+
+def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:
+    """Credit the members of a task beside what was made of them."""
+    from genre_assets.sources.attribution import FILE_NAME, named_tracks, write_attribution
+
+    write_attribution(named_tracks(lake), members["track_id"].to_pylist(), folder / FILE_NAME)
+
+
+def features_of(lake: Lake, members: pa.Table) -> pa.Table:
+    """The features of a task's members, from the table that the task takes them from."""
+    if not members.num_rows:
+        raise TaskError("The task has no members yet: materialise its task_dataset first.")
+    return lake.read(FEATURE_TABLES[members["feature_table"][0].as_py()])
+
+
+trained_models = [_model_asset(spec) for spec in MODELS.values()]

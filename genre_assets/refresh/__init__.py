@@ -1,0 +1,1 @@
+"""Refresh: what is stale, why, and how another try is requested."""

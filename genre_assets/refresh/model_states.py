@@ -1,0 +1,90 @@
+"""Which models of the lake's tasks are up to date, and which a run would train, and why."""
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from genre_assets.lake.schemas import TASK_MEMBERS
+from genre_assets.lake.staleness import Need
+from genre_assets.lake.tables import Lake
+from genre_assets.models.registry import MODELS
+from genre_assets.tasks.task import FEATURE_TABLES, load_tasks
+
+_COLUMNS_AT_A_TIME = 64
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """What a model of a task needs.
+
+    Attributes:
+        model: Name of the model.
+        task: Name of the task.
+        need: Why it has to be trained, or that it does not.
+        seconds: How long its training took; None where it was never trained.
+    """
+
+    model: str
+    task: str
+    need: Need
+    seconds: float | None = None
+
+
+def model_states(lake: Lake) -> list[ModelState]:
+    """The models of every task that was ever made: those it was trained with, or all if with none.
+
+    A task that was made and has no members now lost them, with its models, to a take-down.
+    """
+    made = [task for task in load_tasks() if lake.path(TASK_MEMBERS, task)]
+    read = {task: lake.read(TASK_MEMBERS, [task]) for task in made}
+    members = {task: rows for task, rows in read.items() if rows.num_rows}
+    lost = [task for task in made if task not in members]
+    states = [ModelState(name, task, Need.TAKEN_DOWN) for task in lost for name in MODELS]
+    return states + _states_of(lake, members) if members else states
+
+
+def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
+    from genre_assets.models.storage import ModelError, model_needs, read_facts, stored_models
+
+    stored = {
+        task: [folder for folder in stored_models(lake, task) if folder.name in MODELS]
+        for task in members
+    }
+    current = _fingerprints(lake, {task: members[task] for task in members if stored[task]})
+    states = []
+    for task, folders in stored.items():
+        if not folders:
+            states += [ModelState(name, task, Need.NEW) for name in MODELS]
+        for folder in folders:
+            need, seconds = Need.FAILED, None
+            try:
+                facts = read_facts(folder)
+                need, seconds = model_needs(folder.name, facts, current[task]), facts.get("seconds")
+            except ModelError:
+                pass
+            states.append(ModelState(folder.name, task, need, seconds))
+    return states
+
+
+def _fingerprints(lake: Lake, members: dict[str, pa.Table]) -> dict[str, str]:
+    """The fingerprint of each task, with few columns of the features in memory at a time."""
+    from genre_assets.tasks.members import Fingerprint
+
+    found = {}
+    for table in FEATURE_TABLES.values():
+        ours = {
+            task: rows
+            for task, rows in members.items()
+            if rows["feature_table"][0].as_py() == table.name
+        }
+        if not ours:
+            continue
+        track_ids = lake.read(table, columns=["track_id"])["track_id"]
+        marks = {task: Fingerprint(rows, track_ids) for task, rows in ours.items()}
+        names = table.schema.names
+        for start in range(0, len(names), _COLUMNS_AT_A_TIME):
+            columns = lake.read(table, columns=names[start : start + _COLUMNS_AT_A_TIME])
+            for mark in marks.values():
+                mark.add(columns)
+        found |= {task: mark.hexdigest() for task, mark in marks.items()}
+    return found

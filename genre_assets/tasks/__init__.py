@@ -1,0 +1,1 @@
+"""Tasks: named sets of genres, their members and the splits of these."""
