@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from genre_assets.cli.main import main
+from genre_assets.cli.commands import main
 from genre_assets.lake.schemas import SUMMARY_FEATURES, TABLES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import FILE_NAME, connect, refresh_views
@@ -124,7 +124,7 @@ def test_a_lake_that_may_only_be_read_is_queried_and_planned(open_folder):
         f"import duckdb; lake = duckdb.connect({str(root / FILE_NAME)!r}, read_only=True); "
         "print(lake.sql('SELECT track_id FROM tracks ORDER BY 1').fetchall())"
     )
-    program = "import sys; from genre_assets.cli.main import main; sys.exit(main())"
+    program = "import sys; from genre_assets.cli.commands import main; sys.exit(main())"
     environment = {
         "PATH": os.environ["PATH"],
         "GENRE_ASSETS_DATA": str(root),

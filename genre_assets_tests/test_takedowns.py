@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from genre_assets.audio.probe import PROBE_VERSION
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.spectrogram_files import relative_path

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.cli.answers import MOST_ROWS_SHOWN, WIDTH_IN_A_PIPE, print_rows, readable
 
 

@@ -4,7 +4,7 @@ import contextlib
 
 import pytest
 
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.cli.command_line import command_line
 from genre_assets.errors import UserError
 from genre_assets.suggestions import did_you_mean, unknown

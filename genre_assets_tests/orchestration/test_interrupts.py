@@ -8,7 +8,7 @@ import dagster as dg
 import pytest
 from dagster._utils.interrupts import capture_interrupts
 
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.orchestration import main_job
 from genre_assets.orchestration.interrupts import Interrupts
 from genre_assets.orchestration.resources import LakeResource

@@ -4,7 +4,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from genre_assets.cli.main import main
+from genre_assets.cli.commands import main
 from genre_assets.lake.schemas import LABELS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from genre_assets.audio.probe import Probe
 from genre_assets.audio.status import AudioError, Status
 from genre_assets.audio.workers import WorkerPool
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.errors import UserError
 from genre_assets.features import spectrograms, summary
 from genre_assets.features.extraction import extract_shard

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from genre_assets.audio.probe import PROBE_VERSION
-from genre_assets.cli import main as cli
+from genre_assets.cli import commands as cli
 from genre_assets.errors import UserError
 from genre_assets.features.extraction import extract_shard
 from genre_assets.features.summary import EXTRACTOR_VERSION
