@@ -62,7 +62,7 @@ def kernels_are_compiled() -> bool:
     A guess by the files that numba names after each function, which is cheap and may be wrong: on
     another kind of processor it compiles anew.
     """
-    sources = _folder_of("genre_assets") / "features"
+    sources = Path(__file__).parent
     own = os.environ.get("NUMBA_CACHE_DIR")
     places = [Path(own)] if own else [sources / "__pycache__", _cache() / "numba"]
     version = f"py{sys.version_info.major}{sys.version_info.minor}"
