@@ -50,7 +50,7 @@ def probe_shard(
         log: Takes lines about the progress.
         why_missing: Why a track has no file, by ``track_id``, where its source knows.
         journal: Journal of ``audio`` for the shard, so that a run which is killed has read no
-            file for nothing; the caller clears it once the rows stand in the table.
+            file for nothing; the caller clears it once the rows are in the table.
 
     Returns:
         Rows of ``audio``, one a track, sorted by ``track_id``.
