@@ -274,7 +274,8 @@ class _OneThreadContext(SpawnContext):
         self, *args: Any, **kwargs: Any
     ) -> _Worker:
         worker = _Worker(*args, **kwargs)
-        self.begun.append(worker)
+        # Each holds a semaphore, and in a long run many end with the file that they were given.
+        self.begun = [*(other for other in self.begun if other.is_alive()), worker]
         return worker
 
 

@@ -1,7 +1,7 @@
 """Asset checks: what is looked at after an asset was made, and what may then go no further.
 
 What a table has to be is plain Python in :mod:`genre_assets.quality`; here its verdicts become
-results of Dagster. All checks of an asset are one step behind it, so that they cost one process.
+results of Dagster. All checks of an asset are one step behind it.
 A blocking check that fails stops what is downstream of its asset, in the same run and in those
 that automation asks for; so it looks at our own work alone, never at a value that others wrote.
 """

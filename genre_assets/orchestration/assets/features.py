@@ -164,7 +164,7 @@ def _precomputed_asset(
     def precomputed(
         context: dg.AssetExecutionContext, lake: LakeResource, fma_dataset: FmaDataset
     ) -> dg.MaterializeResult:
-        from genre_assets.sources import fma_published_features as precomputed
+        from genre_assets.sources import fma_published_features
         from genre_assets.sources.catalogue import rejected_rows
         from genre_assets.sources.fma_dataset import SOURCE, metadata_folder
         from genre_assets.sources.rejections import record_rejections
@@ -174,9 +174,9 @@ def _precomputed_asset(
             account = Account()
             folder = metadata_folder(fma_dataset.folder(), unpack_to=unpacked_dataset(opened))
             path = folder.folder / file_name
-            found = precomputed.Precomputed({}, {})
+            found = fma_published_features.Precomputed({}, {})
             if path.exists():
-                found = getattr(precomputed, reader)(path)
+                found = getattr(fma_published_features, reader)(path)
                 if not fma_dataset.believe_removals:
                     refuse_mass_loss(opened, table, path, found.shards)
             for shard in {*opened.partitions(table), *found.shards}:
