@@ -115,7 +115,7 @@ def _read(path: Path, wanted: Callable[[pa.Schema], pa.Schema]) -> pa.Table:
     content = _content(path)
     is_sealed = _is_sealed(path, content)
     try:
-        with pq.ParquetFile(pa.BufferReader(content), page_checksum_verification=True) as file:
+        with pq.ParquetFile(_in_arrow(content), page_checksum_verification=True) as file:
             schema, stored = wanted(file.schema_arrow), set(file.schema_arrow.names)
             rows = file.read(columns=[name for name in schema.names if name in stored])
         for field in schema:
@@ -142,7 +142,7 @@ def read_stored_schema(path: Path) -> pa.Schema:
     content = _content(path)
     _is_sealed(path, content)
     try:
-        return pq.read_schema(pa.BufferReader(content))
+        return pq.read_schema(_in_arrow(content))
     except Exception as error:
         raise DamagedFileError(path, _in_short(error)) from error
 
@@ -175,6 +175,18 @@ def _content(path: Path) -> bytes:
             f"{path} cannot be read ({error.strerror}): make sure that this user may read it and "
             "that its disk works, then try again."
         ) from error
+
+
+def _in_arrow(content: bytes) -> pa.BufferReader:
+    """A file in memory that belongs to Arrow.
+
+    A thread of Arrow may be the last to let go of it. Were these bytes Python's, that thread would
+    have to wait for the interpreter, and where the program is just ending that aborts the process
+    (https://github.com/apache/arrow/issues/34314).
+    """
+    memory = pa.BufferOutputStream()
+    memory.write(content)
+    return pa.BufferReader(memory.getvalue())
 
 
 def _is_sealed(path: Path, content: bytes) -> bool:
