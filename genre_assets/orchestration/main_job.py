@@ -1,5 +1,7 @@
 """The main job: the whole graph for one source and one task, materialised through Dagster."""
 
+from collections.abc import Callable
+
 import dagster as dg
 import pyarrow.compute as pc
 
@@ -14,8 +16,9 @@ from genre_assets.orchestration.dagster_home import instance_of, prepare_home
 from genre_assets.orchestration.interrupts import Interrupts
 from genre_assets.orchestration.run_summary import COUNTED, Outcome, print_summary
 from genre_assets.orchestration.settings import Settings
+from genre_assets.orchestration.stale_shards import PER_SHARD, span_of_stale_shards
 from genre_assets.sources.shards import SHARDS
-from genre_assets.terminal import complain
+from genre_assets.terminal import complain, say
 
 INGEST_OF_SOURCE = {
     "demo": ["fma_site_catalogue"],
@@ -34,7 +37,6 @@ TRACKS_OF_SOURCE = {
 """What the table ``tracks`` calls a source."""
 
 SWEEPS_A_SITE = {"fma_site_catalogue"}
-PER_SHARD = ["fetches", "audio", "id3_tags", "summary_features"]
 EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
 
 
@@ -74,12 +76,8 @@ def run_pipeline(
                 f"There are no tracks in {source_in_words(TRACKS_OF_SOURCE[source])}."
             )
         if not outcome.failures:
-            made = [shard for shard in present if lake.path(SPECTROGRAMS, shard)]
-            with_shards = [SPECTROGRAMS.name] if made == present else []
-            phase(PER_SHARD + with_shards, shards=(present[0], present[-1]))
-            # Where they were once asked for, and not in all shards, each for itself.
-            for shard in [] if with_shards else made:
-                phase([SPECTROGRAMS.name], shards=(shard, shard))
+            stale = span_of_stale_shards(lake, settings, instance, present)
+            _bring_up_to_date(lake, phase, stale)
             phase(["labels"])
             phase(["task_dataset"], task=task)
         if not outcome.failures:
@@ -87,6 +85,19 @@ def run_pipeline(
             phase(EVALUATION, task=task)
     print_summary(lake, task, outcome)
     return 1 if outcome.failures else 0
+
+
+def _bring_up_to_date(lake: Lake, phase: Callable[..., None], shards: list[str]) -> None:
+    """Download, read and analyse what is stale in a range of shards."""
+    if not shards:
+        say("No track is new or changed: there is nothing to download, read or analyse.")
+        return
+    made = [shard for shard in shards if lake.path(SPECTROGRAMS, shard)]
+    with_shards = [SPECTROGRAMS.name] if made == shards else []
+    phase(PER_SHARD + with_shards, shards=(shards[0], shards[-1]))
+    # Some shards have spectrograms and others were never meant to: each of those by itself.
+    for shard in [] if with_shards else made:
+        phase([SPECTROGRAMS.name], shards=(shard, shard))
 
 
 class _Run:
