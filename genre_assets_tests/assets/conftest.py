@@ -23,7 +23,12 @@ class Platform:
             key: value
             for key, value in os.environ.items()
             if not key.startswith(("GENRE_ASSETS_", "DAGSTER_"))
-        } | {"GENRE_ASSETS_DATA": str(data), "DAGSTER_HOME": str(data / "dagster")}
+        } | {
+            "GENRE_ASSETS_DATA": str(data),
+            "DAGSTER_HOME": str(data / "dagster"),
+            # Other tests use the cores meanwhile, and each worker takes seconds to start.
+            "GENRE_ASSETS_WORKERS": "1",
+        }
         (data / "dagster").mkdir(parents=True)
 
     def call(self, program: str, *arguments: str, **settings: str):

@@ -80,7 +80,6 @@ def test_no_guess_is_taken_for_the_length_of_a_file(platform, tmp_path_factory):
         "dagster",
         *("asset", "materialize", "-m", "genre_assets.definitions"),
         *("--select", "audio,summary_features", "--partition", "folder_00"),
-        GENRE_ASSETS_WORKERS="1",
     )
     assert done.returncode == 0, done.stdout + done.stderr
 

@@ -81,6 +81,7 @@ class User:
             "PORT": str(self.ports[0]),
             # Each of the six models is made alike, and this one in no time.
             "MODELS": "majority",
+            "GENRE_ASSETS_WORKERS": "1",
         }
 
     def types(self, command: str) -> str:
