@@ -337,7 +337,7 @@ def everything_but(lake, track_ids):
 
 def train_for_real(a_lake, name, labels):
     from genre_assets.evaluation.champion import choose_champion
-    from genre_assets.evaluation.report import report_path, write_report
+    from genre_assets.evaluation.reports.task import report_path, write_report
     from genre_assets.evaluation.scores import score
     from genre_assets.models.storage import gather_predictions, save_model
     from genre_assets.models.training import train

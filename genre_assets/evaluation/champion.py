@@ -16,6 +16,7 @@ from datetime import datetime
 
 import pyarrow as pa
 
+from genre_assets.evaluation.metrics import METRICS, genre_of_recall
 from genre_assets.lake.schemas import CHAMPIONS
 
 BASELINE = "majority"
@@ -57,7 +58,7 @@ def choose_champion(
         loss = figures.get((figure["model"], figure["split"], "log_loss"))
         return (
             figure["model"] == BASELINE,
-            -figure["value"],
+            -METRICS[figure["metric"]].merit(figure["value"]),
             figure["model"] != before.get("model"),
             loss["value"] if loss else float("inf"),
             figure["model"],
@@ -66,6 +67,8 @@ def choose_champion(
     best = min(candidates, key=merit)
     standing = next((f for f in candidates if f["model"] == before.get("model")), None)
     champion, why = best, f"It has the best {_named(best)}."
+    if len(candidates) == 1:
+        why = "It is the only model that has been scored."
     if standing and standing["model"] not in (best["model"], BASELINE):
         gain, low, high = _advantage(best, standing, predictions, members)
         interval = f"by {gain:.3f} (95 % interval {low:+.3f} to {high:+.3f})"
@@ -87,6 +90,22 @@ def choose_champion(
         "why": why,
     }
     return CHAMPIONS.of_rows([row])
+
+
+def is_best(champion: dict, scores: Iterable[dict]) -> bool:
+    """Whether no other model but the baseline has a better figure of the kind it was chosen by.
+
+    Args:
+        champion: The row of ``champions`` of a task.
+        scores: Rows of ``scores`` of the task.
+    """
+    merit = METRICS[champion["metric"]].merit
+    return all(
+        merit(row["value"]) <= merit(champion["value"])
+        for row in scores
+        if (row["split"], row["metric"]) == (champion["split"], champion["metric"])
+        and row["model"] != BASELINE
+    )
 
 
 def ranked(
@@ -114,14 +133,14 @@ def most_frequent_genres(scores: Iterable[dict], accuracy: dict) -> list[str]:
         scores: Rows of ``scores`` of the task.
         accuracy: The one among them.
     """
-    recalls = {
-        row["metric"].removeprefix("recall:"): row["n"]
+    tracks_of = {
+        genre: row["n"]
         for row in scores
-        if row["metric"].startswith("recall:")
+        if (genre := genre_of_recall(row["metric"]))
         and (row["model"], row["split"]) == (accuracy["model"], accuracy["split"])
     }
-    most = max(recalls.values(), default=0)
-    tied = sorted(genre for genre, tracks in recalls.items() if tracks == most)
+    most = max(tracks_of.values(), default=0)
+    tied = sorted(genre for genre, tracks in tracks_of.items() if tracks == most)
     return tied or [accuracy["most_frequent_genre"]]
 
 

@@ -2,7 +2,7 @@
 
 Tracks of one artist are not independent, so what is drawn with replacement is artists, all their
 tracks with them (the cluster bootstrap: Field and Welsh, *Bootstrapping clustered data*, JRSS B
-2007). Every figure is a function of sums over artists; a resample is a row of weights, and a
+2007). Every metric is a function of sums over artists; a resample is a row of weights, and a
 thousand of them are one matrix product.
 
 Import late: this module needs pandas.
@@ -15,12 +15,12 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from genre_assets.evaluation.metrics import METRICS, genre_of_recall, recall, recall_of
 from genre_assets.lake.schemas import SCORES
 from genre_assets.tasks.members import most_frequent
 
 RESAMPLES = 1000
 ECE_BINS = 15
-LEAKY_METRICS = ("accuracy", "balanced_accuracy", "macro_f1", "top3_accuracy")
 _CHUNK = 100
 
 
@@ -31,13 +31,10 @@ def score(
     made_at: datetime,
     seed: int = 0,
 ) -> pa.Table:
-    """Score every model of a task on every split that it was asked about.
+    """Score every model of a task on every split that it predicted.
 
-    Metrics: ``accuracy``; ``balanced_accuracy``, the mean recall of the genres that occur;
-    ``macro_f1``; ``top3_accuracy`` where there are more than three genres; ``log_loss`` in nats;
-    ``ece``, the expected calibration error over 15 bins of equal width (Guo et al., *On
-    Calibration of Modern Neural Networks*, ICML 2017); ``recall:<genre>``. Of leaky predictions,
-    under ``leaky_test`` and ``leaky_cv``, those of :data:`LEAKY_METRICS` only.
+    The figures are those of :data:`~genre_assets.evaluation.metrics.METRICS` and the recall of each
+    genre; of leaky predictions, under ``leaky_test`` and ``leaky_cv``, those that are worth it.
 
     Args:
         predictions: Rows of ``predictions`` of one task.
@@ -56,11 +53,11 @@ def score(
     """
     rows = []
     for kind, table in (("", predictions), ("leaky_", leaky_predictions)):
-        for (split, model), answers in _answers(table, members):
-            genres, share = most_frequent(answers["genre_true"].tolist())
-            synthetic = answers["trained_on_synthetic"].iloc[0]
-            for metric, value, low, high, n in _figures_with_intervals(answers, seed):
-                if kind and metric not in LEAKY_METRICS:
+        for (split, model), predicted in _by_split_and_model(table, members):
+            genres, share = most_frequent(predicted["genre_true"].tolist())
+            synthetic = predicted["trained_on_synthetic"].iloc[0]
+            for metric, value, low, high, n in _figures_with_intervals(predicted, seed):
+                if kind and (metric not in METRICS or not METRICS[metric].on_leaky_split):
                     continue
                 rows.append(
                     {
@@ -108,16 +105,18 @@ def paired_difference(
     Raises:
         KeyError: If a model has no predictions on the split, or there is no such metric.
     """
-    answers = {
-        model: rows for (part, model), rows in _answers(predictions, members) if part == split
+    of_model = {
+        model: rows
+        for (part, model), rows in _by_split_and_model(predictions, members)
+        if part == split
     }
-    pair = [_Sums(answers[model]) for model in (first, second)]
+    pair = [_Sums(of_model[model]) for model in (first, second)]
     value = np.subtract(*(sums.figures()[metric] for sums in pair))
     drawn = np.subtract(*(sums.resampled(seed)[metric] for sums in pair))
     return float(value[0]), *_interval(drawn, float(value[0]))
 
 
-def _answers(
+def _by_split_and_model(
     predictions: pa.Table, members: pa.Table
 ) -> Iterator[tuple[tuple[str, str], pd.DataFrame]]:
     frame = pd.DataFrame(predictions.drop_columns("probabilities").to_pydict())
@@ -133,9 +132,9 @@ def _answers(
 
 
 def _figures_with_intervals(
-    answers: pd.DataFrame, seed: int
+    predicted: pd.DataFrame, seed: int
 ) -> Iterator[tuple[str, float, float, float, int]]:
-    sums = _Sums(answers)
+    sums = _Sums(predicted)
     drawn = sums.resampled(seed)
     for metric, (value,) in sums.figures().items():
         if np.isnan(value):
@@ -158,21 +157,21 @@ class _Sums:
     """Sums over the tracks of each artist, from which every figure follows.
 
     Args:
-        answers: What one model says of the tracks of one split, sorted by artist.
+        predicted: What one model predicts for the tracks of one split, sorted by artist.
     """
 
-    def __init__(self, answers: pd.DataFrame):
-        self.genres = sorted(answers["probabilities"].iloc[0])
+    def __init__(self, predicted: pd.DataFrame):
+        self.genres = sorted(predicted["probabilities"].iloc[0])
         places = {genre: i for i, genre in enumerate(self.genres)}
-        true = np.array([places[genre] for genre in answers["genre_true"]])
-        told = np.array([places[genre] for genre in answers["genre_pred"]])
-        p = np.array([[row[genre] for genre in self.genres] for row in answers["probabilities"]])
+        true = np.array([places[genre] for genre in predicted["genre_true"]])
+        best = np.array([places[genre] for genre in predicted["genre_pred"]])
+        p = np.array([[row[genre] for genre in self.genres] for row in predicted["probabilities"]])
         n, k = p.shape
         rows = np.arange(n)
         eye = np.eye(k)
-        hit = (true == told).astype(float)
+        hit = (true == best).astype(float)
         p_true = p[rows, true]
-        confidence = p[rows, told]
+        confidence = p[rows, best]
         # Guo et al. take bins open on the left, so that a confidence of 1 is in the last one.
         which_bin = np.clip(np.ceil(confidence * ECE_BINS).astype(int) - 1, 0, ECE_BINS - 1)
         in_bin = np.eye(ECE_BINS)[which_bin]
@@ -185,12 +184,12 @@ class _Sums:
             .astype(float),
             "loss": -np.log(np.clip(p_true, np.finfo(float).eps, 1))[:, None],
             "true": eye[true],
-            "told": eye[told],
+            "predicted": eye[best],
             "right": eye[true] * hit[:, None],
             "bin_confidence": in_bin * confidence[:, None],
             "bin_hits": in_bin * hit[:, None],
         }
-        artists, starts = np.unique(answers["artist"].to_numpy(dtype=str), return_index=True)
+        artists, starts = np.unique(predicted["artist"].to_numpy(dtype=str), return_index=True)
         self.artists = len(artists)
         self._columns = np.cumsum([part.shape[1] for part in per_track.values()])[:-1]
         self._names = list(per_track)
@@ -217,35 +216,18 @@ class _Sums:
     def tracks_of(self, metric: str) -> int:
         """Tracks that a figure is over."""
         totals = self._named(self._sums.sum(axis=0, keepdims=True))
-        if metric.startswith("recall:"):
-            return round(totals["true"][0, self.genres.index(metric.removeprefix("recall:"))])
+        if genre := genre_of_recall(metric):
+            return round(totals["true"][0, self.genres.index(genre)])
         return round(totals["n"][0, 0])
 
     def _named(self, totals: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(self._names, np.split(totals, self._columns, axis=1), strict=True))
 
     def _from_totals(self, totals: np.ndarray) -> dict[str, np.ndarray]:
-        s = self._named(totals)
-        n = s["n"][:, 0]
-        recall = _ratio(s["right"], s["true"])
+        sums = self._named(totals)
         figures = {
-            "accuracy": s["hits"][:, 0] / n,
-            "balanced_accuracy": _mean_of_known(recall),
-            "macro_f1": _mean_of_known(_ratio(2 * s["right"], s["true"] + s["told"])),
+            metric.name: metric.function(sums)
+            for metric in METRICS.values()
+            if len(self.genres) >= metric.least_genres
         }
-        if len(self.genres) > 3:
-            figures["top3_accuracy"] = s["top3"][:, 0] / n
-        figures["log_loss"] = s["loss"][:, 0] / n
-        figures["ece"] = np.abs(s["bin_confidence"] - s["bin_hits"]).sum(axis=1) / n
-        for i, genre in enumerate(self.genres):
-            figures[f"recall:{genre}"] = recall[:, i]
-        return figures
-
-
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
-    return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 0)
-
-
-def _mean_of_known(values: np.ndarray) -> np.ndarray:
-    known = ~np.isnan(values)
-    return np.where(known, values, 0).sum(axis=1) / known.sum(axis=1)
+        return figures | dict(zip(map(recall_of, self.genres), recall(sums).T, strict=True))

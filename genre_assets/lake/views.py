@@ -96,7 +96,9 @@ SELECT
     any_value(high) FILTER (honest AND metric = 'accuracy') AS accuracy_high,
     any_value(value) FILTER (honest AND metric = 'balanced_accuracy') AS balanced_accuracy,
     any_value(value) FILTER (honest AND metric = 'macro_f1') AS macro_f1,
+    any_value(value) FILTER (honest AND metric = 'top3_accuracy') AS top3_accuracy,
     any_value(value) FILTER (honest AND metric = 'log_loss') AS log_loss,
+    any_value(value) FILTER (honest AND metric = 'ece') AS ece,
     any_value(most_frequent_genre) FILTER (honest) AS most_frequent_genre,
     any_value(most_frequent_share) FILTER (honest) AS most_frequent_share,
     any_value(value < most_frequent_share)

@@ -18,6 +18,7 @@ from itertools import pairwise
 import pyarrow as pa
 
 from genre_assets.audio.status import Status
+from genre_assets.evaluation.metrics import METRICS
 from genre_assets.lake.feature_columns import ECHONEST_COLUMNS
 from genre_assets.lake.schemas import PROBABILITIES, TIME, Table
 from genre_assets.sources.shards import SHARDS
@@ -175,9 +176,12 @@ _IN_ORDER = [
     *pairwise(("low", "value", "high")),
 ]
 
+_UNBOUNDED = [metric for metric in METRICS.values() if metric.highest is None]
 _SHARES = Rule(
-    "a metric is a share in 0 to 1, or a log loss of 0 or more",
-    "low >= 0 AND (metric = 'log_loss' OR high <= 1)",
+    "a metric is a share in 0 to 1, or 0 or more for "
+    + " and ".join(metric.label for metric in _UNBOUNDED),
+    "low >= 0 AND (high <= 1 OR metric IN "
+    f"({', '.join(repr(metric.name) for metric in _UNBOUNDED)}))",
     ("metric", "low", "value", "high"),
 )
 _MOST_PROBABLE = Rule(

@@ -2,7 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from genre_assets.evaluation.champion import below_most_frequent, choose_champion, ranked
+from genre_assets.evaluation.champion import (
+    below_most_frequent,
+    choose_champion,
+    is_best,
+    ranked,
+)
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS
 
 NOW = datetime(2024, 5, 6, tzinfo=UTC)
@@ -64,8 +69,11 @@ def test_grouped_folds_choose_by_balanced_accuracy():
 
 
 def test_the_baseline_is_champion_only_when_it_is_alone():
-    alone = scores(("majority", "cv", "balanced_accuracy", 0.5))
-    assert champion(alone)["model"].to_pylist() == ["majority"]
+    (alone,) = champion(scores(("majority", "cv", "balanced_accuracy", 0.5))).to_pylist()
+    assert (alone["model"], alone["why"]) == (
+        "majority",
+        "It is the only model that has been scored.",
+    )
     beaten_by = scores(
         ("majority", "cv", "balanced_accuracy", 0.5), ("svm", "cv", "balanced_accuracy", 0.4)
     )
@@ -73,7 +81,7 @@ def test_the_baseline_is_champion_only_when_it_is_alone():
 
 
 def answers(**right):
-    """Each model's answers on 100 tracks of as many artists, of which it has the first right."""
+    """Predictions for 100 tracks of as many artists: a model has so many right, the first ones."""
     return PREDICTIONS.of_rows(
         [
             {"task": "t", "model": model, "track_id": f"{i:03d}", "split": "validation"}
@@ -105,6 +113,7 @@ def test_a_champion_stays_until_another_is_better_by_more_than_chance(hits, who)
     assert (row["model"], row["chosen_at"]) == (who, NOW if who == "svm" else LATER)
     assert row["value"] == (0.6 if who == "svm" else hits / 100)
     assert row["why"].startswith("It stays" if hits == 61 else "It has")
+    assert is_best(row, now.to_pylist()) == (hits != 61)
 
 
 def test_the_baseline_and_a_model_that_is_gone_give_way_to_the_best():

@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genre_assets.evaluation.report import _compared, _mistakes, report_path, write_report
+from genre_assets.evaluation.reports.task import _compared, _mistakes, report_path, write_report
 from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake

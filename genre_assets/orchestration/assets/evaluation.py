@@ -1,4 +1,4 @@
-"""Evaluation: what the models of a task say, how good it is, the best of them, and the report."""
+"""Evaluation: what the models of a task predict, how good that is, the best model, the report."""
 
 from datetime import UTC, datetime
 
@@ -13,6 +13,7 @@ from genre_assets.lake.schemas import (
     TASK_MEMBERS,
     TASK_NOTES,
 )
+from genre_assets.models.registry import MODELS
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.ingest import tracks
 from genre_assets.orchestration.assets.materialization import Account, in_one_sentence, table_asset
@@ -30,15 +31,19 @@ from genre_assets.orchestration.resources import LakeResource
 from genre_assets.tasks.task import TaskError, load_tasks
 
 GROUP = "evaluation"
+OF_A_TASK = {
+    "group_name": GROUP,
+    "partitions_def": tasks,
+    "backfill_policy": one_run_a_task,
+    "automation_condition": stale_model,
+}
+"""What the assets of this module have in common."""
 
 
 @table_asset(
     PREDICTIONS,
-    group_name=GROUP,
-    partitions_def=tasks,
-    backfill_policy=one_run_a_task,
+    **OF_A_TASK,
     code_version="2",
-    automation_condition=stale_model,
     deps=[task_dataset, *trained_models],
 )
 def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -71,11 +76,8 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
 @table_asset(
     SCORES,
-    group_name=GROUP,
-    partitions_def=tasks,
-    backfill_policy=one_run_a_task,
+    **OF_A_TASK,
     code_version="2",
-    automation_condition=stale_model,
     deps=[predictions],
 )
 def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -99,11 +101,8 @@ def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
 @table_asset(
     CHAMPIONS,
-    group_name=GROUP,
-    partitions_def=tasks,
-    backfill_policy=one_run_a_task,
+    **OF_A_TASK,
     code_version="2",
-    automation_condition=stale_model,
     deps=[scores],
 )
 def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
@@ -128,17 +127,14 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
 
 @dg.asset(
-    group_name=GROUP,
-    partitions_def=tasks,
-    backfill_policy=one_run_a_task,
+    **OF_A_TASK,
     code_version="2",
-    automation_condition=stale_model,
     deps=[scores, champion, every_shard_of(tracks), every_shard_of(id3_tags)],
     kinds={"html"},
 )
 def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     """One HTML page a task: scores, honest beside leaky, confusion matrix, recall, mistakes."""
-    from genre_assets.evaluation.report import report_path, write_report
+    from genre_assets.evaluation.reports.task import report_path, write_report
     from genre_assets.quality.funnel import all_left_out, funnel
     from genre_assets.sources.attribution import named_tracks
 
@@ -163,6 +159,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 f"--select group:models,group:evaluation --partition {name}",
                 remarks=[note["text"] for note in notes if note["kind"] != "left_out"],
                 left_out=all_left_out(funnel(opened, name)),
+                descriptions={spec.name: spec.description for spec in MODELS.values()},
             )
             write_credits(opened, members, path.parent)
             enforce_takedowns(context, opened)
@@ -176,8 +173,8 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
 
 def _require_predictions(task: str, members: pa.Table, honest: pa.Table, leaky: pa.Table) -> None:
     present = set(members["track_id"].to_pylist())
-    told = {*honest["track_id"].to_pylist(), *leaky["track_id"].to_pylist()}
-    if not honest.num_rows or not told <= present:
+    predicted = {*honest["track_id"].to_pylist(), *leaky["track_id"].to_pylist()}
+    if not honest.num_rows or not predicted <= present:
         raise TaskError(
             f"The predictions of task {task} were made for other tracks than it has now: "
             f"materialise models/* and predictions for {task} first."

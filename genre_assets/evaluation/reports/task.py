@@ -1,57 +1,35 @@
-"""The evaluation report of a task: one HTML file that needs nothing beside it.
-
-Titles, artists and genre names come from outside; the template escapes whatever it is given, and
-figures draw text as text.
+"""The evaluation report of a task.
 
 Import late: this module needs jinja2 and matplotlib.
 """
 
-import io
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import matplotlib
 import pyarrow as pa
 import pyarrow.compute as pc
-from markupsafe import Markup
-from matplotlib.figure import Figure
 
 from genre_assets.evaluation.champion import (
     BASELINE,
     below_most_frequent,
+    is_best,
     most_frequent_genres,
     most_frequent_in_words,
     ranked,
 )
+from genre_assets.evaluation.metrics import METRICS, recall_of
+from genre_assets.evaluation.reports.figures import leak_figure, recall_figure
+from genre_assets.evaluation.reports.page import write_page
 from genre_assets.evaluation.scores import paired_difference
-from genre_assets.lake.durable import written_whole
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS
 from genre_assets.tasks.task import Task
 
 MISTAKES = 15
 _CONSTANT = "always the same"
-_METRICS = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced",
-    "macro_f1": "macro F1",
-    "top3_accuracy": "top 3",
-    "log_loss": "log-loss",
-    "ece": "calibration error",
-}
 _PARTS = ("training", "validation", "test", "cv")
-# Stand-ins that become the page's own colours, so that figures follow its light or dark scheme.
-_TEXT, _HONEST, _LEAKY, _LINE = "#010101", "#020202", "#030303", "#040404"
-_COLOURS = {
-    _TEXT: "currentColor",
-    _HONEST: "var(--honest)",
-    _LEAKY: "var(--leaky)",
-    _LINE: "var(--line)",
-}
 
 
 def report_path(lake: Lake, task: str) -> Path:
@@ -71,6 +49,7 @@ def write_report(
     command: str,
     remarks: Sequence[str] = (),
     left_out: Mapping[str, int] | None = None,
+    descriptions: Mapping[str, str] | None = None,
 ) -> Path:
     """Write the report of a task.
 
@@ -87,11 +66,12 @@ def write_report(
         command: What makes the report again.
         remarks: What a reader should know, such as notes and warnings of the task's dataset.
         left_out: Tracks that took no part, counted by reason.
+        descriptions: One sentence on each model, by its name.
 
     Returns:
         The target.
     """
-    page = _TEMPLATE.render(
+    facts = (
         _facts_of(task, members, made_at)
         | _verdict_of(scores, champion, predictions, members)
         | _boards_of(scores, champion)
@@ -103,22 +83,12 @@ def write_report(
             "remarks": list(remarks),
             "left_out": sorted((left_out or {}).items(), key=lambda item: (-item[1], item[0])),
             "models": [
-                (name, MODELS[name].description if name in MODELS else "no longer registered")
+                (name, (descriptions or {}).get(name, "no longer registered"))
                 for name in sorted(set(scores["model"].to_pylist()))
             ],
         }
     )
-    with written_whole(target) as temporary:
-        temporary.write_text(page, encoding="utf-8")
-    return target
-
-
-_TEMPLATE = jinja2.Environment(
-    loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-    autoescape=True,
-    undefined=jinja2.StrictUndefined,
-    trim_blocks=False,
-).get_template("report.html.j2")
+    return write_page(target, "task.html.j2", facts)
 
 
 def _facts_of(task: Task, members: pa.Table, made_at: datetime) -> dict[str, Any]:
@@ -185,7 +155,7 @@ def _verdict_of(
         f"{best['metric'].replace('_', ' ')} on {_named(best['split'])}, and has "
         f"{' and '.join(reached)} on {_named(split)}."
     ]
-    if best["why"] and best["why"].startswith("It stays"):
+    if best["why"] and not is_best(best, figures.values()):
         sentences.append(best["why"])
     ranking = _ranking(figures, split, best["model"])
     if rivals := [model for model in ranking if model != best["model"]]:
@@ -270,13 +240,13 @@ def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
         ranking = _ranking(figures, split, best)
         if not ranking:
             continue
-        metrics = [m for m in _METRICS if any((model, split, m) in figures for model in ranking)]
+        metrics = [m for m in METRICS if any((model, split, m) in figures for model in ranking)]
         accuracies = [figures[model, split, "accuracy"] for model in ranking]
         below = below_most_frequent(accuracies)
         boards.append(
             {
                 "title": _named(split),
-                "metrics": [_METRICS[metric] for metric in metrics],
+                "metrics": [METRICS[metric].label for metric in metrics],
                 "rows": [
                     {
                         "model": model,
@@ -329,7 +299,7 @@ def _leak_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
         sentence += f"{gap} fewer, so the tracks kept apart are easier than random ones."
     else:
         sentence += f"{gap}, a difference that this many artists cannot tell from chance."
-    return {"leak_sentence": sentence, "leak_figure": _leak_figure(pairs)}
+    return {"leak_sentence": sentence, "leak_figure": leak_figure(pairs)}
 
 
 def _champion_of(
@@ -339,12 +309,12 @@ def _champion_of(
         return {"champion_name": None}
     name = champion["model"][0].as_py()
     split = _measured_split(scores)
-    told = [
+    predicted = [
         row for row in predictions.to_pylist() if row["model"] == name and row["split"] == split
     ]
-    genres = sorted(genre for genre, _ in told[0]["probabilities"])
-    counts = Counter((row["genre_true"], row["genre_pred"]) for row in told)
-    totals = Counter(row["genre_true"] for row in told)
+    genres = sorted(genre for genre, _ in predicted[0]["probabilities"])
+    counts = Counter((row["genre_true"], row["genre_pred"]) for row in predicted)
+    totals = Counter(row["genre_true"] for row in predicted)
     confusion = [
         {
             "genre": true,
@@ -363,9 +333,9 @@ def _champion_of(
     ]
     figures = _figures(scores)
     recalls = [
-        (genre, figures[name, split, f"recall:{genre}"])
+        (genre, figures[name, split, recall_of(genre)])
         for genre in genres
-        if (name, split, f"recall:{genre}") in figures
+        if (name, split, recall_of(genre)) in figures
     ]
     return {
         "champion_name": name,
@@ -373,15 +343,15 @@ def _champion_of(
         "confusion": confusion,
         "confusion_caption": f"{_named(split).capitalize()}: a row is the label, a column what the "
         "model says; numbers are tracks, shades are shares of the row.",
-        "recall_figure": _recall_figure(recalls),
-        "mistakes": _mistakes(told, tracks),
+        "recall_figure": recall_figure(recalls),
+        "mistakes": _mistakes(predicted, tracks),
     }
 
 
-def _mistakes(told: list[dict], tracks: pa.Table) -> list[dict[str, str]]:
+def _mistakes(predicted: list[dict], tracks: pa.Table) -> list[dict[str, str]]:
     wrong = [
         (dict(row["probabilities"])[row["genre_pred"]], row["track_id"], row)
-        for row in told
+        for row in predicted
         if row["genre_true"] != row["genre_pred"]
     ]
     wrong.sort(key=lambda item: (-item[0], item[1]))
@@ -394,90 +364,11 @@ def _mistakes(told: list[dict], tracks: pa.Table) -> list[dict[str, str]]:
             "title": names.get(track_id, {}).get("title") or track_id,
             "artist": names.get(track_id, {}).get("artist") or "unknown",
             "true": row["genre_true"],
-            "told": row["genre_pred"],
+            "predicted": row["genre_pred"],
             "probability": f"{probability:.2f}",
         }
         for probability, track_id, row in chosen
     ]
-
-
-def _leak_figure(pairs: list[tuple[str, dict, dict]]) -> Markup:
-    figure, axes = _plot(rows=len(pairs) + 0.6)
-    for y, (_, honest, leaky) in enumerate(pairs):
-        axes.plot([honest["low"], honest["high"]], [y, y], color=_HONEST, lw=2, alpha=0.5)
-        axes.plot(
-            [honest["value"], leaky["value"]], [y - 0.22, y - 0.22], color=_LINE, lw=2, zorder=0
-        )
-        axes.plot([honest["value"]] * 2, [y, y - 0.22], color=_LINE, lw=1, zorder=0)
-        label = not y
-        axes.plot(
-            honest["value"], y, "o", color=_HONEST, ms=8, label="artists apart" if label else None
-        )
-        axes.plot(
-            leaky["value"],
-            y - 0.22,
-            "D",
-            mfc="none",
-            mec=_LEAKY,
-            mew=2,
-            ms=7,
-            label="across artists" if label else None,
-        )
-    _name_rows(axes, [name for name, _, _ in pairs])
-    axes.set_xlabel("accuracy")
-    legend = axes.legend(
-        loc="lower left", bbox_to_anchor=(0, 1.0), ncols=2, frameon=False, borderaxespad=0
-    )
-    for text in legend.get_texts():
-        text.set_color(_TEXT)
-    return _svg(figure, "leak")
-
-
-def _recall_figure(recalls: list[tuple[str, dict]]) -> Markup:
-    figure, axes = _plot(rows=len(recalls))
-    for y, (_, recall) in enumerate(recalls):
-        axes.plot([recall["low"], recall["high"]], [y, y], color=_HONEST, lw=3, alpha=0.4)
-        axes.plot(recall["value"], y, "o", color=_HONEST, ms=7)
-    _name_rows(axes, [f"{genre} ({recall['n']})" for genre, recall in recalls])
-    axes.set_xlabel("recall (tracks in brackets)")
-    return _svg(figure, "recall")
-
-
-def _plot(rows: float) -> tuple[Figure, Any]:
-    # 5 inches are about the width of a phone's page, so that text keeps its size there.
-    figure = Figure(figsize=(5, 0.7 + 0.34 * max(rows, 1)), layout="constrained")
-    axes = figure.add_subplot()
-    axes.patch.set_alpha(0)
-    figure.patch.set_alpha(0)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
-    axes.spines["bottom"].set_color(_LINE)
-    axes.tick_params(colors=_TEXT, length=0)
-    axes.xaxis.label.set_color(_TEXT)
-    axes.grid(axis="x", color=_LINE, lw=0.6)
-    axes.set_axisbelow(True)
-    axes.set_xlim(-0.02, 1.02)
-    return figure, axes
-
-
-def _name_rows(axes: Any, names: list[str]) -> None:
-    # A dollar sign in a genre's name is no formula.
-    axes.set_yticks(range(len(names)), names, parse_math=False)
-    axes.set_ylim(len(names) - 0.5, -0.6)
-
-
-def _svg(figure: Figure, salt: str) -> Markup:
-    buffer = io.StringIO()
-    style: Any = {"svg.fonttype": "none", "svg.hashsalt": salt, "font.family": "sans-serif"}
-    with matplotlib.rc_context(style):
-        nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-        figure.savefig(buffer, format="svg", metadata=nothing)
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    for stand_in, colour in _COLOURS.items():
-        svg = svg.replace(stand_in, colour)
-    # Safe: matplotlib wrote it, and it escapes the text that it is given.
-    return Markup(svg)  # noqa: S704
 
 
 def _figures(scores: pa.Table) -> dict[tuple[str, str, str], dict]:

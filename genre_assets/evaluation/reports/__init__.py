@@ -1,0 +1,1 @@
+"""Pages that people read: each is one HTML file that needs nothing beside it."""
