@@ -8,13 +8,13 @@ from pathlib import Path
 from textwrap import wrap
 from typing import NoReturn
 
+from genre_assets.lake.schemas import failure_tables
 from genre_assets.suggestions import did_you_mean
 from genre_assets.terminal import complain
 
 SOURCES = ("demo", "folder", "fma-dataset", "fma-site")
 SWEEP_MODES = ("auto", "full", "incremental")
 
-_FAILURE_TABLES = ("fetches", "audio", "id3_tags", "feature_failures", "spectrogram_failures")
 
 _ENDS = (
     "exit status: 0 if all went well, 1 if something failed, 2 if the command, a setting or an "
@@ -214,9 +214,9 @@ def _add_retry(commands) -> None:
     retry.add_argument("--track", metavar="ID", help="a track_id, such as fma_site:1234")
     retry.add_argument(
         "--table",
-        choices=_FAILURE_TABLES,
+        choices=tuple(failure_tables()),
         metavar="NAME",
-        help=f"where it failed: {', '.join(_FAILURE_TABLES)} (default: anywhere)",
+        help=f"where it failed: {', '.join(failure_tables())} (default: anywhere)",
     )
 
 

@@ -1,46 +1,17 @@
 """The declared schema of every table in the lake: its columns, their types and what they mean.
 
 Parquet files are written with exactly these schemas, the DuckDB views bind to them, and the
-Dagster UI shows them as column schemas.
+Dagster UI shows them as column schemas. The module is long because it holds every column there is.
 """
-
-from dataclasses import dataclass
 
 import pyarrow as pa
 
 from genre_assets.lake.feature_columns import ECHONEST_COLUMNS, SUMMARY_COLUMNS
+from genre_assets.lake.table import Table
 
 TIME = pa.timestamp("us", tz="UTC")
 GENRES = pa.list_(pa.string())
 PROBABILITIES = pa.map_(pa.string(), pa.float64())
-
-
-@dataclass(frozen=True)
-class Table:
-    """A table of the lake.
-
-    Attributes:
-        name: The name of its folder and of its view.
-        schema: Column names, Arrow types and, as field metadata, what each column means.
-        key: The columns that identify a row.
-        partitioned_by: ``"shard"``, ``"task"``, ``"month"``, ``"source"`` or None when the table is
-            one file.
-        doc: One sentence on what a row is.
-    """
-
-    name: str
-    schema: pa.Schema
-    key: tuple[str, ...]
-    partitioned_by: str | None
-    doc: str
-
-    def of_rows(self, rows: list[dict]) -> pa.Table:
-        """Build an Arrow table of this schema; a key that a row lacks becomes null."""
-        return pa.Table.from_pylist(rows, schema=self.schema)
-
-    def empty(self) -> pa.Table:
-        """An Arrow table of this schema with no rows."""
-        return self.schema.empty_table()
 
 
 def _schema(*columns: tuple[str, pa.DataType, str]) -> pa.Schema:
@@ -51,7 +22,7 @@ _STATUS = (
     ("status", pa.string(), "ok, or the named kind of failure"),
     ("reason", pa.string(), "why it failed, in one sentence; null when ok"),
 )
-_OR_ASKED = ", null once another try was asked for"
+_OR_RETRIED = ", null once a retry was requested"
 _TRACK_ID = ("track_id", pa.string(), "source:source_track_id")
 
 TRACKS = Table(
@@ -182,6 +153,8 @@ FETCHES = Table(
     ("track_id", "url", "run_id", "fetched_at"),
     "shard",
     "One try to download the audio of one track.",
+    outcome="outcome",
+    no_failure=("ok", "no_licence", "licence_excluded", "taken_down"),
 )
 
 TAKEDOWNS = Table(
@@ -235,11 +208,16 @@ AUDIO = Table(
             "be decoded to its end; null in rows of an older probe",
         ),
         *_STATUS,
-        ("probe_version", pa.int64(), "version of the code that probed the file" + _OR_ASKED),
+        ("probe_version", pa.int64(), "version of the code that probed the file" + _OR_RETRIED),
     ),
     ("track_id",),
     "shard",
     "The audio file of one track: what it is, or why there is none.",
+    derived=True,
+    version="probe_version",
+    outcome="status",
+    # Whether a file should be there is a matter of the fetches, or of the source itself.
+    no_failure=("ok", "missing"),
 )
 
 ID3_TAGS = Table(
@@ -260,11 +238,15 @@ ID3_TAGS = Table(
         ("bitrate", pa.int64(), "bits a second of the audio stream"),
         ("encoder", pa.string(), "encoder or encoding settings in the tags"),
         *_STATUS,
-        ("reader_version", pa.int64(), "version of the code that read the tags" + _OR_ASKED),
+        ("reader_version", pa.int64(), "version of the code that read the tags" + _OR_RETRIED),
     ),
     ("track_id",),
     "shard",
     "The tags inside the audio file of one track.",
+    derived=True,
+    version="reader_version",
+    outcome="status",
+    no_failure=("ok", "missing", "no_tags"),
 )
 
 LABELS = Table(
@@ -287,6 +269,7 @@ LABELS = Table(
     ("track_id",),
     None,
     "The genre and the artist of one track, with the evidence for them.",
+    derived=True,
 )
 
 SUMMARY_FEATURES = Table(
@@ -301,26 +284,37 @@ SUMMARY_FEATURES = Table(
     ("track_id",),
     "shard",
     "The 518 FMA summary features of one track, computed from its audio.",
+    derived=True,
+    version="extractor_version",
+    model_input=True,
 )
 
 
-def _failures_table(name: str, doc: str) -> Table:
+def _failures_table(
+    name: str, made_with: Table, doc: str, no_failure: tuple[str, ...] = ("ok",)
+) -> Table:
     return Table(
         name,
         _schema(
             _TRACK_ID,
             ("sha256", pa.string(), "content address of the audio that was analysed"),
-            ("extractor_version", pa.int64(), "version of the extractor" + _OR_ASKED),
+            ("extractor_version", pa.int64(), "version of the extractor" + _OR_RETRIED),
             *_STATUS,
         ),
         ("track_id",),
         "shard",
         doc,
+        derived=True,
+        version="extractor_version",
+        outcome="status",
+        no_failure=no_failure,
+        made_with=made_with,
     )
 
 
 FEATURE_FAILURES = _failures_table(
     "feature_failures",
+    SUMMARY_FEATURES,
     "One track whose audio is there but whose features could not be computed.",
 )
 
@@ -340,11 +334,16 @@ SPECTROGRAMS = Table(
     ("track_id", "segment"),
     "shard",
     "Ten seconds of one track as spectrograms, for neural nets, and where they are kept.",
+    derived=True,
+    version="extractor_version",
 )
 
 SPECTROGRAM_FAILURES = _failures_table(
     "spectrogram_failures",
+    SPECTROGRAMS,
     "One track whose audio is there but for which no spectrograms could be computed.",
+    # A track shorter than a segment has summary features.
+    no_failure=("ok", "too_short"),
 )
 
 FMA_FEATURES = Table(
@@ -357,6 +356,8 @@ FMA_FEATURES = Table(
     ("track_id",),
     "shard",
     "The features.csv row of one track, as the dataset's author published it.",
+    derived=True,
+    model_input=True,
 )
 
 ECHONEST_FEATURES = Table(
@@ -369,6 +370,8 @@ ECHONEST_FEATURES = Table(
     ("track_id",),
     "shard",
     "The echonest.csv row of one track, as the dataset's author published it.",
+    derived=True,
+    model_input=True,
 )
 
 TASK_MEMBERS = Table(
@@ -500,32 +503,25 @@ RATES = Table(
     "How fast the work of one asset went on this machine.",
 )
 
-TABLES = {
-    table.name: table
-    for table in (
-        TRACKS,
-        REJECTED_ROWS,
-        SIGHTINGS,
-        SWEEPS,
-        PAGES,
-        FETCHES,
-        TAKEDOWNS,
-        REVOKED_TAKEDOWNS,
-        AUDIO,
-        ID3_TAGS,
-        LABELS,
-        SUMMARY_FEATURES,
-        FEATURE_FAILURES,
-        SPECTROGRAMS,
-        SPECTROGRAM_FAILURES,
-        FMA_FEATURES,
-        ECHONEST_FEATURES,
-        TASK_MEMBERS,
-        TASK_NOTES,
-        PREDICTIONS,
-        LEAKY_PREDICTIONS,
-        SCORES,
-        CHAMPIONS,
-        RATES,
-    )
-}
+TABLES = {table.name: table for table in list(globals().values()) if isinstance(table, Table)}
+"""Every table, in the order of the graph."""
+
+
+def failure_tables() -> dict[str, Table]:
+    """The tables that say what became of a track in one step, failures too."""
+    return {name: table for name, table in TABLES.items() if table.outcome}
+
+
+def derived_tables() -> list[Table]:
+    """The tables whose rows were made from a track, so that a take-down removes them."""
+    return [table for table in TABLES.values() if table.derived]
+
+
+def task_tables() -> list[Table]:
+    """The tables that were made from a task's members, so that a take-down discards them whole."""
+    return [table for table in TABLES.values() if table.partitioned_by == "task"]
+
+
+def feature_tables() -> dict[str, Table]:
+    """The tables that a task may take its features from."""
+    return {name: table for name, table in TABLES.items() if table.model_input}

@@ -140,17 +140,16 @@ def _named_in(sql: str) -> list[Table]:
 
 
 def _view_statements(lake: Lake) -> dict[str, str]:
-    of_tables = {table.name: _view_statement(lake, table) for table in TABLES.values()}
+    types = _types(tuple(TABLES))
+    of_tables = {name: _view_statement(lake, table, types[name]) for name, table in TABLES.items()}
     return of_tables | {"leaderboard": LEADERBOARD}
 
 
-def _view_statement(lake: Lake, table: Table) -> str:
+def _view_statement(lake: Lake, table: Table, types: list[str]) -> str:
     names = [f'"{name}"' for name in table.schema.names]
     columns = ", ".join(names)
     # The types are declared here, so that a view binds without any rows.
-    typed = ", ".join(
-        f"NULL::{kind} AS {name}" for kind, name in zip(_types()[table.name], names, strict=True)
-    )
+    typed = ", ".join(f"NULL::{kind} AS {name}" for kind, name in zip(types, names, strict=True))
     rows = f"SELECT {typed} WHERE false"
     if paths := lake.files(table):
         files = ", ".join("'" + str(path).replace("'", "''") + "'" for path in paths)
@@ -162,11 +161,12 @@ def _view_statement(lake: Lake, table: Table) -> str:
 
 
 @cache
-def _types() -> dict[str, list[str]]:
+def _types(names: tuple[str, ...]) -> dict[str, list[str]]:
+    """The types of the columns of tables, in DuckDB's words."""
     with duckdb.connect() as connection:
         return {
-            table.name: [str(kind) for kind in connection.from_arrow(table.empty()).types]
-            for table in TABLES.values()
+            name: [str(kind) for kind in connection.from_arrow(TABLES[name].empty()).types]
+            for name in names
         }
 
 

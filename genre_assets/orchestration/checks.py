@@ -8,6 +8,7 @@ that automation asks for; so it looks at our own work alone, never at a value th
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib import import_module
 
 import dagster as dg
 
@@ -72,6 +73,9 @@ class Subject:
     site: FmaSite
 
 
+Judge = Callable[[Subject], Verdict]
+
+
 @dataclass(frozen=True)
 class Check:
     """One check of an asset.
@@ -86,7 +90,7 @@ class Check:
 
     name: str
     description: str
-    judge: Callable[[Subject], Verdict]
+    judge: Judge
     blocking: bool = False
     standing: bool = False
 
@@ -217,111 +221,72 @@ def _last_pages(subject: Subject) -> list[tuple[Table, str | None]]:
     return [(PAGES, month) for month in subject.lake.partitions(PAGES)[-1:]]
 
 
+def _judge(module: str, name: str, arguments: Callable[[Subject], tuple]) -> Judge:
+    """A function of a module of :mod:`genre_assets.quality`, imported when it is needed."""
+
+    def judge(subject: Subject) -> Verdict:
+        function = getattr(import_module(f"genre_assets.quality.{module}"), name)
+        return function(subject.lake, *arguments(subject))
+
+    return judge
+
+
+def _of_partition(*more: object) -> Callable[[Subject], tuple]:
+    return lambda subject: (str(subject.partition), *more)
+
+
 def _sound(parts: Parts) -> list[Check]:
     """The checks that every table has, made from its declared schema."""
-
-    def rows_valid(subject: Subject) -> Verdict:
-        from genre_assets.quality import tables
-
-        return tables.rows_valid(subject.lake, parts(subject))
-
-    def keys_unique(subject: Subject) -> Verdict:
-        from genre_assets.quality import tables
-
-        return tables.keys_unique(subject.lake, parts(subject))
-
     return [
         Check(
             "rows_valid",
             "Columns have the declared types, and what the platform wrote itself obeys its rules.",
-            rows_valid,
+            _judge("tables", "rows_valid", lambda subject: (parts(subject),)),
             blocking=True,
         ),
-        Check("keys_unique", "No key occurs twice.", keys_unique, blocking=True),
+        Check(
+            "keys_unique",
+            "No key occurs twice.",
+            _judge("tables", "keys_unique", lambda subject: (parts(subject),)),
+            blocking=True,
+        ),
     ]
 
 
 def _plausible(parts: Parts) -> Check:
     """The check of values that came from outside, which stop nothing however odd they are."""
-
-    def judge(subject: Subject) -> Verdict:
-        from genre_assets.quality import tables
-
-        return tables.values_plausible(subject.lake, parts(subject))
-
     return Check(
-        "values_plausible", "Values from files, tags, tables and pages are plausible.", judge
+        "values_plausible",
+        "Values from files, tags, tables and pages are plausible.",
+        _judge("tables", "values_plausible", lambda subject: (parts(subject),)),
     )
 
 
+def _of_tables(*tables: Table) -> list[Check]:
+    """The checks of the tables that an asset of one partition writes, as their facts say."""
+    few_failures = [_few_failures(table) for table in tables if table.outcome]
+    return [*_sound(_own(*tables)), *few_failures]
+
+
 def _few_failures(table: Table) -> Check:
-    def judge(subject: Subject) -> Verdict:
-        from genre_assets.quality.failures import few_failures
-
-        return few_failures(subject.lake, table, str(subject.partition))
-
     return Check(
-        "few_failures", "No more than a small share of the tracks fail for the same reason.", judge
+        "few_failures",
+        "No more than a small share of the tracks fail for the same reason.",
+        _judge("failures", "few_failures", lambda subject: (table, str(subject.partition))),
     )
 
 
 def _no_dead_features(table: Table) -> Check:
-    def judge(subject: Subject) -> Verdict:
-        from genre_assets.quality.features import no_dead_features
-
+    def arguments(subject: Subject) -> tuple:
         keys = subject.lake.partitions(table) if subject.partition is None else [subject.partition]
-        return no_dead_features(subject.lake, table, [str(key) for key in keys])
+        return table, [str(key) for key in keys]
 
     return Check(
         "no_dead_features",
         "Every feature has values, and none is the same for many different tracks.",
         # Odd music may do that as well as a mistake of ours, and must not stop the rest.
-        judge,
+        _judge("features", "no_dead_features", arguments),
     )
-
-
-def _every_track_analysed(subject: Subject) -> Verdict:
-    from genre_assets.quality.coverage import every_track_analysed
-
-    return every_track_analysed(subject.lake, str(subject.partition))
-
-
-def _every_track_cut(subject: Subject) -> Verdict:
-    from genre_assets.quality.coverage import every_track_analysed
-
-    return every_track_analysed(
-        subject.lake, str(subject.partition), SPECTROGRAMS, SPECTROGRAM_FAILURES
-    )
-
-
-def _files_whole(subject: Subject) -> Verdict:
-    from genre_assets.quality.spectrograms import files_whole
-
-    return files_whole(subject.lake, str(subject.partition))
-
-
-def _sides_disjoint(subject: Subject) -> Verdict:
-    from genre_assets.quality.splits import sides_disjoint
-
-    return sides_disjoint(subject.lake, str(subject.partition))
-
-
-def _sweeps_whole(subject: Subject) -> Verdict:
-    from genre_assets.quality.sweeps import sweeps_whole
-
-    return sweeps_whole(subject.lake, subject.site.genres)
-
-
-def _scrape_fresh(subject: Subject) -> Verdict:
-    from genre_assets.quality.sweeps import scrape_fresh
-
-    return scrape_fresh(subject.lake, subject.site.genres)
-
-
-def _nothing_failed(subject: Subject) -> Verdict:
-    from genre_assets.quality.failures import nothing_failed
-
-    return nothing_failed(subject.lake)
 
 
 _SITE = _catalogue("fma_site", FMA_SHARDS, _every(SIGHTINGS, SWEEPS), _last_pages)
@@ -334,12 +299,12 @@ asset_checks = [
         Check(
             "sweeps_whole",
             "The last full sweep of each genre found as many tracks as the listing claims.",
-            _sweeps_whole,
+            _judge("sweeps", "sweeps_whole", lambda subject: (subject.site.genres,)),
         ),
         Check(
             "scrape_fresh",
             "Every genre was swept to its end recently.",
-            _scrape_fresh,
+            _judge("sweeps", "scrape_fresh", lambda subject: (subject.site.genres,)),
             standing=True,
         ),
     ),
@@ -351,7 +316,7 @@ asset_checks = [
         )
     ),
     *(
-        checks_of(asset, *_sound(_own(table)), _plausible(_own(table)), _few_failures(table))
+        checks_of(asset, *_of_tables(table), _plausible(_own(table)))
         for asset, table in (
             (ingest.fetches, FETCHES),
             (metadata.audio, AUDIO),
@@ -365,36 +330,38 @@ asset_checks = [
             "nothing_failed",
             "Nothing in the lake failed. If something did: what, how often and why, most "
             "frequent first.",
-            _nothing_failed,
+            _judge("failures", "nothing_failed", lambda _: ()),
             standing=True,
         ),
     ),
     checks_of(
         features.extraction.get_asset_spec(dg.AssetKey(SUMMARY_FEATURES.name)),
-        *_sound(_own(SUMMARY_FEATURES, FEATURE_FAILURES)),
+        *_of_tables(SUMMARY_FEATURES, FEATURE_FAILURES),
         _no_dead_features(SUMMARY_FEATURES),
         Check(
             "every_track_analysed",
             "Every track whose audio is ok has features of its bytes, or a failure with a reason.",
-            _every_track_analysed,
+            _judge("coverage", "every_track_analysed", _of_partition()),
         ),
-        _few_failures(FEATURE_FAILURES),
     ),
     checks_of(
         features.extraction.get_asset_spec(dg.AssetKey(SPECTROGRAMS.name)),
-        *_sound(_own(SPECTROGRAMS, SPECTROGRAM_FAILURES)),
+        *_of_tables(SPECTROGRAMS, SPECTROGRAM_FAILURES),
         Check(
             "every_track_cut",
             "Every track whose audio is ok has segments of its bytes, or a failure with a reason.",
-            _every_track_cut,
+            _judge(
+                "coverage",
+                "every_track_analysed",
+                _of_partition(SPECTROGRAMS, SPECTROGRAM_FAILURES),
+            ),
         ),
         Check(
             "files_whole",
             "Every file of spectrograms is there, and as long as its segments make it.",
-            _files_whole,
+            _judge("spectrograms", "files_whole", _of_partition()),
             blocking=True,
         ),
-        _few_failures(SPECTROGRAM_FAILURES),
     ),
     *(
         checks_of(
@@ -407,16 +374,16 @@ asset_checks = [
     ),
     checks_of(
         models.task_dataset,
-        *_sound(_own(TASK_MEMBERS, TASK_NOTES)),
+        *_of_tables(TASK_MEMBERS, TASK_NOTES),
         Check(
             "sides_disjoint",
             "No artist, group or exact duplicate is on two sides of the split.",
-            _sides_disjoint,
+            _judge("splits", "sides_disjoint", _of_partition()),
             blocking=True,
         ),
     ),
-    checks_of(evaluation.predictions, *_sound(_own(PREDICTIONS, LEAKY_PREDICTIONS))),
-    checks_of(evaluation.scores, *_sound(_own(SCORES))),
-    checks_of(evaluation.champion, *_sound(_own(CHAMPIONS))),
+    checks_of(evaluation.predictions, *_of_tables(PREDICTIONS, LEAKY_PREDICTIONS)),
+    checks_of(evaluation.scores, *_of_tables(SCORES)),
+    checks_of(evaluation.champion, *_of_tables(CHAMPIONS)),
 ]
 """The checks of every asset that writes a table."""

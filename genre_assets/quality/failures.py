@@ -11,11 +11,10 @@ from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
     FETCHES,
-    ID3_TAGS,
     REJECTED_ROWS,
-    SPECTROGRAM_FAILURES,
     TRACKS,
     Table,
+    failure_tables,
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
@@ -34,23 +33,10 @@ ENOUGH_FAILING = 5
 MOST_REASONS = 25
 """Reasons that the standing list shows."""
 
-NO_FAILURE = {
-    FETCHES.name: ("ok", "no_licence", "licence_excluded", "taken_down"),
-    # Whose file is not there is told by the fetches, or by the source itself.
-    AUDIO.name: (Status.OK, Status.MISSING),
-    ID3_TAGS.name: (Status.OK, Status.MISSING, Status.NO_TAGS),
-    FEATURE_FAILURES.name: (Status.OK,),
-    # A track shorter than a segment is no failure: it has summary features.
-    SPECTROGRAM_FAILURES.name: (Status.OK, Status.TOO_SHORT),
-}
-"""What became of a track that is no failure of this step."""
-
-_BEST_REASON_FIRST = (AUDIO, FETCHES, FEATURE_FAILURES, ID3_TAGS, SPECTROGRAM_FAILURES)
-"""A broken file that was downloaded is in several of these tables; the first one says best why."""
+_BEST_REASON_FIRST = (AUDIO, FETCHES, FEATURE_FAILURES)
+"""A broken file that was downloaded is in several tables; these say best why, before all others."""
 _LEFT_OUT = {Kind.VALUE: "value left out", Kind.SOUND: "sound not read"}
 """What became of something that a source listed; else it was rejected."""
-_KIND = {FETCHES.name: "outcome"}
-_WHAT_IS_TRIED = {FEATURE_FAILURES.name: AUDIO, SPECTROGRAM_FAILURES.name: AUDIO}
 
 
 @dataclass(frozen=True)
@@ -71,7 +57,8 @@ def failures_of_tracks(lake: Lake) -> list[_Failure]:
     known = lake.read(TRACKS, columns=["track_id", "gone_at"])
     gone = set(known.filter(pc.field("gone_at").is_valid())["track_id"].to_pylist())
     best: dict[str, _Failure] = {}
-    for table in _BEST_REASON_FIRST:
+    others = [table for table in failure_tables().values() if table not in _BEST_REASON_FIRST]
+    for table in (*_BEST_REASON_FIRST, *others):
         for failure in failures_of(lake, table):
             if failure.subject not in gone:
                 best.setdefault(failure.subject, failure)
@@ -148,9 +135,11 @@ def nothing_failed(lake: Lake) -> Verdict:
 def _tried(lake: Lake, table: Table, partition: str) -> int:
     if table is FETCHES:
         return len(set(lake.read(FETCHES, [partition], ["track_id"])["track_id"].to_pylist()))
-    rows = lake.read(_WHAT_IS_TRIED.get(table.name, table), [partition], ["status"])
+    # A table of failures has no row for what went well: that is tried for all sound audio.
+    of_failures = table.made_with is not None
+    rows = lake.read(AUDIO if of_failures else table, [partition], ["status"])
     there = rows.filter(pc.field("status") != Status.MISSING)
-    if table.name in _WHAT_IS_TRIED:
+    if of_failures:
         there = there.filter(pc.field("status") == Status.OK)
     return there.num_rows
 
@@ -162,13 +151,13 @@ def _failures(lake: Lake, table: Table, partitions: list) -> Iterator[_Failure]:
                 named = _LEFT_OUT.get(row["kind"], "rejected")
                 yield _Failure(table.name, named, f"{row['origin']} {row['place']}", row["reason"])
         return
-    kind = _KIND.get(table.name, "status")
+    kind = table.outcome or "status"
     columns = ["track_id", kind, "reason"] + (["fetched_at"] if table is FETCHES else [])
     for partition in partitions:
         rows = lake.read(table, [partition], columns)
         if table is FETCHES:
             rows = _last_tries(rows)
-        expected = pa.array([str(name) for name in NO_FAILURE[table.name]])
+        expected = pa.array(table.no_failure, pa.string())
         broken = rows.filter(pc.invert(pc.is_in(rows[kind], value_set=expected)))
         for row in broken.to_pylist():
             named = row[kind] or "without a name"

@@ -14,10 +14,10 @@ from genre_assets.lake.schemas import (
     TASK_MEMBERS,
     TASK_NOTES,
     TRACKS,
+    feature_tables,
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
-from genre_assets.tasks.task import FEATURE_TABLES
 
 NO_AUDIO = "no audio here"
 _IN_WORDS = {
@@ -76,7 +76,7 @@ def funnel(lake: Lake, task: str | None = None) -> list[Step]:
     members = lake.read(TASK_MEMBERS, [task]) if task else TASK_MEMBERS.empty()
     table = SUMMARY_FEATURES
     if members.num_rows:
-        table = FEATURE_TABLES[members["feature_table"][0].as_py()]
+        table = feature_tables()[members["feature_table"][0].as_py()]
     audio = _statuses(lake)
     usable = {key for key in listed if audio.get(key) == Status.OK}
     analysed = listed & set(lake.read(table, columns=["track_id"])["track_id"].to_pylist())

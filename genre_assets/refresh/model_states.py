@@ -4,11 +4,11 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from genre_assets.lake.schemas import TASK_MEMBERS
+from genre_assets.lake.schemas import TASK_MEMBERS, feature_tables
 from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
-from genre_assets.tasks.task import FEATURE_TABLES, load_tasks
+from genre_assets.tasks.task import load_tasks
 
 _COLUMNS_AT_A_TIME = 64
 
@@ -71,7 +71,7 @@ def _fingerprints(lake: Lake, members: dict[str, pa.Table]) -> dict[str, str]:
     from genre_assets.tasks.members import Fingerprint
 
     found = {}
-    for table in FEATURE_TABLES.values():
+    for table in feature_tables().values():
         ours = {
             task: rows
             for task, rows in members.items()

@@ -19,14 +19,12 @@ from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import (
     AUDIO,
-    FEATURE_FAILURES,
     FETCHES,
     ID3_TAGS,
-    SPECTROGRAM_FAILURES,
-    SPECTROGRAMS,
-    SUMMARY_FEATURES,
+    TABLES,
     TRACKS,
     Table,
+    failure_tables,
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
@@ -39,23 +37,6 @@ from genre_assets.tags.reading import NOTHING_TO_READ
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-TABLES = {
-    table.name: table
-    for table in (FETCHES, AUDIO, ID3_TAGS, FEATURE_FAILURES, SPECTROGRAM_FAILURES)
-}
-"""Tables that hold failures, in the order of the graph."""
-
-_VERSION = {
-    AUDIO.name: "probe_version",
-    ID3_TAGS.name: "reader_version",
-    FEATURE_FAILURES.name: "extractor_version",
-    SPECTROGRAM_FAILURES.name: "extractor_version",
-}
-_MADE_WITH = {
-    FEATURE_FAILURES.name: SUMMARY_FEATURES,
-    SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
-}
-"""Tables that are written with the one that their asset is named as, under its lock."""
 _OF_DOWNLOADS = (
     "removed",
     "forbidden",
@@ -96,7 +77,7 @@ class Asked:
         lines = []
         for table, shards in self.marked.items():
             rows = counted(sum(shards.values()), "failure")
-            asset = _asset_of(table)
+            asset = TABLES[table].written_with.name
             where = ", ".join(shards) if len(shards) <= _NAMED else counted(len(shards), "shard")
             lines.append(
                 f"{rows} in {table} marked: the next run of {asset} for {where} tries again."
@@ -133,7 +114,7 @@ def ask_again(
 
     Args:
         lake: The lake.
-        table: One of :data:`TABLES`; None asks in all of them.
+        table: Name of one of the tables that hold failures; None looks in all of them.
         status: Kind of failure; None asks for all kinds.
         track_id: The track; None asks for all of them.
 
@@ -141,8 +122,9 @@ def ask_again(
         UserError: If there is no such table, kind of failure or track, or a run is at work on a
             shard.
     """
-    if table is not None and table not in TABLES:
-        raise UserError(f"{table!r} holds no failures: use one of {', '.join(TABLES)}.")
+    tables = failure_tables()
+    if table is not None and table not in tables:
+        raise UserError(f"{table!r} holds no failures: use one of {', '.join(tables)}.")
     if status is not None:
         _refuse_unknown_kind(lake, status)
     listed = lake.read(TRACKS, columns=["track_id", "gone_at", "file_url"])
@@ -154,9 +136,9 @@ def ask_again(
     url_of = {row["track_id"]: row["file_url"] for row in there}
     request = _Request(lake, status, track_id, url_of, Asked(table=table))
     try:
-        for name in [table] if table else TABLES:
-            for shard in lake.partitions(TABLES[name]):
-                request.mark(TABLES[name], str(shard))
+        for name in [table] if table else tables:
+            for shard in lake.partitions(tables[name]):
+                request.mark(tables[name], str(shard))
     finally:
         if request.asked.marked:
             refresh_views(lake)
@@ -170,8 +152,8 @@ def _refuse_unknown_kind(lake: Lake, kind: str) -> None:
         str(status): None for status in Status if status not in (Status.OK, Status.MISSING)
     } | dict.fromkeys(_OF_DOWNLOADS)
     # A download may also have failed in a way that this list does not have.
-    for table in TABLES.values():
-        column = "outcome" if table == FETCHES else "status"
+    for table in failure_tables().values():
+        column = str(table.outcome)
         found = pc.unique(lake.read(table, columns=[column])[column]).to_pylist()
         known |= dict.fromkeys(name for name in found if name and name != Status.OK)
     known |= {str(Status.MISSING): None}
@@ -198,12 +180,12 @@ def asked_for(
     found, versions = {}, {_CALL: called_at}
     if looked_at.get(_CALL) != called_at:
         looked_at = {}
-    for table in TABLES.values():
+    for table in failure_tables().values():
         for shard in map(str, lake.partitions(table)):
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
             if looked_at.get(place) != version and _asks(lake, table, shard):
-                found[_asset_of(table.name), shard] = f"{version} {called_at}"
+                found[table.written_with.name, shard] = f"{version} {called_at}"
     return found, versions
 
 
@@ -212,13 +194,8 @@ def _call(lake: Lake) -> None:
     (lake.root / _CALL).touch()
 
 
-def _asset_of(table: str) -> str:
-    return _MADE_WITH[table].name if table in _MADE_WITH else table
-
-
 def _asks(lake: Lake, table: Table, shard: str) -> bool:
-    if table != FETCHES:
-        column = _VERSION[table.name]
+    if column := table.version:
         return lake.read(table, [shard], columns=[column])[column].null_count > 0
     tries = lake.read(table, [shard], columns=["track_id", "fetched_at", "outcome"])
     latest = {
@@ -252,13 +229,12 @@ class _Request:
         Raises:
             UserError: If a run is at work on it.
         """
-        written_with = _MADE_WITH.get(table.name, table)
-        lock = self.lake.lock(written_with, shard)
+        lock = self.lake.lock(table.written_with, shard)
         try:
             lock.acquire(timeout=0)
         except Timeout:
             raise UserError(
-                f"A run is at work on {written_with.name} of {shard}: run this command again "
+                f"A run is at work on {table.written_with.name} of {shard}: run this command again "
                 "when it is done."
             ) from None
         try:
@@ -276,7 +252,7 @@ class _Request:
             row
             for row in pa.concat_tables([stored, unfinished]).to_pylist()
             if self._is_failure(table, row)
-            and not self._is_waiting(row, row["status"], row[_VERSION[table.name]] is None)
+            and not self._is_waiting(row, row["status"], row[str(table.version)] is None)
             and self._matches(row, row["status"], row["status"] in WORTH_ANOTHER_TRY)
         ]
         if not matching:
@@ -345,7 +321,7 @@ class _Request:
 
 
 def _without_version(rows: pa.Table, table: Table, key: str, marked: pa.Array) -> pa.Table:
-    name = _VERSION[table.name]
+    name = str(table.version)
     column = rows.schema.get_field_index(name)
     is_meant = pc.is_in(rows[key], value_set=marked)
     kept = pc.if_else(is_meant, pa.scalar(None, pa.int64()), rows[name])

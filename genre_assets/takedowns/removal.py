@@ -29,25 +29,14 @@ from genre_assets.lake.parquet import (
     write_parquet,
 )
 from genre_assets.lake.schemas import (
-    AUDIO,
-    CHAMPIONS,
-    ECHONEST_FEATURES,
-    FEATURE_FAILURES,
     FETCHES,
-    FMA_FEATURES,
-    ID3_TAGS,
     LABELS,
-    LEAKY_PREDICTIONS,
-    PREDICTIONS,
-    SCORES,
-    SPECTROGRAM_FAILURES,
-    SPECTROGRAMS,
-    SUMMARY_FEATURES,
     TAKEDOWNS,
     TASK_MEMBERS,
-    TASK_NOTES,
     TRACKS,
     Table,
+    derived_tables,
+    task_tables,
 )
 from genre_assets.lake.set_aside import FOLDER as SET_ASIDE
 from genre_assets.lake.store import Store
@@ -61,31 +50,8 @@ from genre_assets.takedowns.reach import reached_by
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-_DERIVED = (
-    AUDIO,
-    ID3_TAGS,
-    LABELS,
-    SUMMARY_FEATURES,
-    FEATURE_FAILURES,
-    SPECTROGRAMS,
-    SPECTROGRAM_FAILURES,
-    FMA_FEATURES,
-    ECHONEST_FEATURES,
-)
-
-
-_OF_TASKS = (CHAMPIONS, SCORES, PREDICTIONS, LEAKY_PREDICTIONS, TASK_NOTES, TASK_MEMBERS)
-
-
-_WRITTEN_WITH = {
-    FEATURE_FAILURES.name: SUMMARY_FEATURES,
-    SPECTROGRAM_FAILURES.name: SPECTROGRAMS,
-}
-"""Tables that are written under the lock of another one."""
-
-
-_TOLD_BY = ("track_id", "duplicate_of", "sha256", "status", "excluded")
-"""Columns that tell whether a row is of a track that must go."""
+_COLUMNS = ("track_id", "duplicate_of", "sha256", "status", "excluded")
+"""Columns that show whether a row is of a track that must go."""
 
 
 _TRACK_ID = re.compile(r"[a-z_]+:[\w-]+")
@@ -151,7 +117,7 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         for task in tasks:
             _forget(lake, task)
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
-    rows = {table.name: _strike(lake, table, gone, log) for table in _DERIVED}
+    rows = {table.name: _strike(lake, table, gone, log) for table in derived_tables()}
     remove_contents(lake.root, gone.contents)
     _delete_abandoned_files(lake)
     _delete_damaged_files(lake)
@@ -184,8 +150,8 @@ def would_remove(lake: Lake, store: Store, reached: dict, recorded: list[dict]) 
     gone = _Gone.of([reached])
     new = gone.tracks - _Gone.of(recorded).tracks
     rows = {}
-    for table in _DERIVED:
-        columns = [name for name in _TOLD_BY if name in table.schema.names]
+    for table in derived_tables():
+        columns = [name for name in _COLUMNS if name in table.schema.names]
         rows[table.name] = pc.sum(gone.among(table, lake.read(table, columns=columns))).as_py()
     return Removed(
         tuple(sorted(gone.tracks)),
@@ -239,7 +205,7 @@ class _Gone:
 
 
 def _says_only_that_it_is_gone(table: Table, rows: pa.Table) -> pa.Array | pa.Scalar:
-    if table in (AUDIO, ID3_TAGS):
+    if table.outcome == "status":
         return pc.fill_null(pc.equal(rows["status"], str(Status.MISSING)), False)
     if table == LABELS:
         return pc.fill_null(pc.starts_with(rows["excluded"], TAKEN_DOWN), False)
@@ -253,7 +219,7 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
         files = [*versions(lake, table, key), *journal_files(lake, table, key)]
         if not any(_holds(lake, path, table, gone) for path in files):
             continue
-        with lake.held(_WRITTEN_WITH.get(table.name, table), key, log):
+        with lake.held(table.written_with, key, log):
             if lake.path(table, key):
                 rows = lake.read(table, [key])
                 kept = rows.filter(pc.invert(gone.among(table, rows)))
@@ -270,7 +236,7 @@ def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
 
 def _holds(lake: Lake, path: Path, table: Table, gone: _Gone) -> bool:
     with unless_vanished(), unless_damaged(lake, table):
-        rows = read_columns(path, [name for name in _TOLD_BY if name in table.schema.names])
+        rows = read_columns(path, [name for name in _COLUMNS if name in table.schema.names])
         return bool(pc.any(gone.among(table, rows)).as_py())
     return False
 
@@ -318,7 +284,7 @@ def models_of(lake: Lake, task: str) -> list[Path]:
 
 def _folders_of(lake: Lake, task: str) -> list[Path]:
     # Models last: they are what shows that the rest was made of a gone track.
-    tables = [lake.root / table.name / f"task={task}" for table in _OF_TASKS]
+    tables = [lake.root / table.name / f"task={task}" for table in task_tables()]
     return [lake.root / "reports" / task, *tables, lake.root / "models" / f"task={task}"]
 
 
@@ -332,7 +298,7 @@ def _forget(lake: Lake, task: str) -> None:
 
 
 def _tasks(lake: Lake) -> set[str]:
-    of_tables = {str(key) for table in _OF_TASKS for key in lake.partitions(table)}
+    of_tables = {str(key) for table in task_tables() for key in lake.partitions(table)}
     of_models = {f.name.removeprefix("task=") for f in (lake.root / "models").glob("task=*/")}
     return of_tables | of_models | {folder.name for folder in (lake.root / "reports").glob("*/")}
 
@@ -352,7 +318,7 @@ def _finish_discarding(lake: Lake) -> None:
 def _delete_abandoned_files(lake: Lake) -> None:
     """Delete what killed runs left of files that they were writing: it may hold rows."""
     oldest_to_keep = time.time() - _ABANDONED_S
-    for table in (*_DERIVED, *_OF_TASKS):
+    for table in (*derived_tables(), *task_tables()):
         for folder in (lake.root / table.name, lake.root / "journal" / table.name):
             for path in folder.rglob(".*.tmp"):
                 with unless_vanished():
@@ -362,7 +328,7 @@ def _delete_abandoned_files(lake: Lake) -> None:
 
 def _delete_damaged_files(lake: Lake) -> None:
     """Delete what was set aside of derived tables: nobody can say whose rows it holds."""
-    for table in (*_DERIVED, *_OF_TASKS):
+    for table in (*derived_tables(), *task_tables()):
         for folder in (Path(table.name), Path("journal") / table.name):
             shutil.rmtree(lake.root / SET_ASIDE / folder, ignore_errors=True)
 

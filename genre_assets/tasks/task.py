@@ -11,13 +11,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError,
 
 from genre_assets.documents import parse_yaml
 from genre_assets.errors import UserError
-from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, SUMMARY_FEATURES
+from genre_assets.lake.schemas import SUMMARY_FEATURES, feature_tables
 from genre_assets.lake.vocabulary import FMA_SUBSETS
 from genre_assets.reference import reference_path
-
-FEATURE_TABLES = {
-    table.name: table for table in (SUMMARY_FEATURES, FMA_FEATURES, ECHONEST_FEATURES)
-}
 
 
 class TaskError(UserError):
@@ -57,9 +53,9 @@ class Task(BaseModel):
     @model_validator(mode="after")
     def _features_exist(self) -> Self:
         for table in self.features:
-            if table not in FEATURE_TABLES:
+            if table not in feature_tables():
                 raise ValueError(
-                    f"no feature table {table!r}; there are {', '.join(FEATURE_TABLES)}"
+                    f"no feature table {table!r}; there are {', '.join(feature_tables())}"
                 )
             if not self.feature_columns(table):
                 raise ValueError(f"no column of {table} begins with {self.columns!r}")
@@ -79,7 +75,7 @@ class Task(BaseModel):
         not_a_feature = {"track_id", "sha256", "extractor_version", "feature_source"}
         return [
             name
-            for name in FEATURE_TABLES[table].schema.names
+            for name in feature_tables()[table].schema.names
             if name not in not_a_feature and name.startswith(self.columns)
         ]
 

@@ -25,7 +25,6 @@ from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.assets.materialization import failures
 from genre_assets.orchestration.run_summary import Outcome, new_things, print_summary
 from genre_assets.quality.failed_tracks import failed_tracks, left_out
-from genre_assets.quality.failures import NO_FAILURE
 from genre_assets.quality.funnel import all_left_out, funnel, sentence, without_audio
 from genre_assets_tests.quality.sound_lake import NOW, SHARD, TASK, sound_lake_in, spoil
 
@@ -103,7 +102,7 @@ def test_metadata_alone_is_one_line_and_no_failure(tmp_path, capsys, monkeypatch
     for table in (AUDIO, ID3_TAGS):
         rows = table.of_rows([{"track_id": key} | missing for key in ids])
         lake.write(table, rows, SHARD)
-        assert not failures(rows, no_failure=NO_FAILURE[table.name])
+        assert not failures(rows, no_failure=table.no_failure)
     lake.write(
         ECHONEST_FEATURES, ECHONEST_FEATURES.of_rows([{"track_id": key} for key in ids[:30]]), SHARD
     )

@@ -16,10 +16,11 @@ from genre_assets.lake.schemas import (
     ID3_TAGS,
     SUMMARY_FEATURES,
     TRACKS,
+    failure_tables,
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.refresh.retry import RUN_ID, TABLES, ask_again, asked_for
+from genre_assets.refresh.retry import RUN_ID, ask_again, asked_for
 from genre_assets.tags.reading import READER_VERSION
 
 SHARD = "folder_00"
@@ -242,7 +243,7 @@ def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
     assert asked_for(lake, looked_at)[0] == {}
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", failure_tables())
 def test_the_command_line_takes_every_table_that_holds_failures(lake, monkeypatch, capsys, table):
     monkeypatch.setenv("GENRE_ASSETS_DATA", str(lake.root))
     assert cli.main(["retry", "--table", table]) == 0

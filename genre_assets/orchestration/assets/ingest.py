@@ -208,7 +208,6 @@ def fetches(
     workers: Workers,
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
-    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
     from genre_assets.sources.fma_site.known import unread_pages
     from genre_assets.takedowns.record import taken_down
@@ -261,7 +260,7 @@ def fetches(
                 account.metadata(
                     listed.num_rows,
                     rows,
-                    failures(tried, "outcome", NO_FAILURE[FETCHES.name]),
+                    failures(tried, "outcome", FETCHES.no_failure),
                     downloaded=tried.num_rows - tried["sha256"].null_count,
                     megabytes=round(sum(filter(None, tried["bytes"].to_pylist())) / 1e6, 1),
                 ),

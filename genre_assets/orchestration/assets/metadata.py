@@ -36,7 +36,6 @@ def audio(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio file of each track: content address, format, length, or a named failure."""
-    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.sources.fma_site.downloads import (
         missing_reasons,
         stored_paths,
@@ -65,7 +64,7 @@ def audio(
             told.of(
                 shard,
                 account.metadata(
-                    listed.num_rows, rows, failures(rows, no_failure=NO_FAILURE[AUDIO.name])
+                    listed.num_rows, rows, failures(rows, no_failure=AUDIO.no_failure)
                 ),
                 opened.version(AUDIO, shard),
             )
@@ -84,7 +83,6 @@ def id3_tags(
     context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """What the tags inside each audio file say, of all kinds that it carries."""
-    from genre_assets.quality.failures import NO_FAILURE
     from genre_assets.tags.reading import read_tags_of_shard
 
     with lake.open() as opened, workers.open() as pool:
@@ -97,7 +95,7 @@ def id3_tags(
                 rows = read_tags_of_shard(files, previous, pool, log_of(context, shard))
                 opened.write(ID3_TAGS, rows, shard)
             record_rate(opened, ID3_TAGS.name, *pool.work_done())
-            failed = failures(rows, no_failure=NO_FAILURE[ID3_TAGS.name])
+            failed = failures(rows, no_failure=ID3_TAGS.no_failure)
             told.of(
                 shard,
                 account.metadata(files.num_rows, rows, failed),

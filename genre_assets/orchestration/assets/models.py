@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
-from genre_assets.lake.schemas import LABELS, SUMMARY_FEATURES, TASK_MEMBERS, TASK_NOTES, TRACKS
+from genre_assets.lake.schemas import (
+    LABELS,
+    SUMMARY_FEATURES,
+    TASK_MEMBERS,
+    TASK_NOTES,
+    TRACKS,
+    feature_tables,
+)
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS, ModelSpec
@@ -31,7 +38,7 @@ from genre_assets.orchestration.automation import (
 )
 from genre_assets.orchestration.resources import LakeResource
 from genre_assets.progress import Log
-from genre_assets.tasks.task import FEATURE_TABLES, TaskError, load_tasks
+from genre_assets.tasks.task import TaskError, load_tasks
 
 if TYPE_CHECKING:
     from genre_assets.models.storage import StoredModel
@@ -78,7 +85,7 @@ def task_dataset(
                     opened.read(TRACKS, columns=["track_id", "official_split", "subset"]),
                     {
                         table.name: opened.read(table, columns=["track_id"])["track_id"].to_pylist()
-                        for table in FEATURE_TABLES.values()
+                        for table in feature_tables().values()
                     },
                 )
             members = opened.read(TASK_MEMBERS, [name])
@@ -212,7 +219,7 @@ def features_of(lake: Lake, members: pa.Table) -> pa.Table:
     """The features of a task's members, from the table that the task takes them from."""
     if not members.num_rows:
         raise TaskError("The task has no members yet: materialise its task_dataset first.")
-    return lake.read(FEATURE_TABLES[members["feature_table"][0].as_py()])
+    return lake.read(feature_tables()[members["feature_table"][0].as_py()])
 
 
 trained_models = [_model_asset(spec) for spec in MODELS.values()]
