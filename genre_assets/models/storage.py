@@ -1,21 +1,18 @@
 """Trained models on disk: ``<lake>/models/task=<task>/<name>/``.
 
-A folder holds the model (``model.skops``), its predictions and leaky predictions (Parquet),
+A folder holds the model (as its adapter saves it), its predictions and leaky predictions (Parquet),
 ``training.json``, a card for people (``README.md``) and the credits of its training tracks. It is
 written under another name and renamed into place; a reader that meets the moment between two
 models notices and reads again. One process at a time stores a model of a name, and none is stored
-that was trained on a track that has been taken down meanwhile. Models are stored with skops and
-loaded only when every type in the file is on :data:`TRUSTED_TYPES`: no pickle, so a model file
-from elsewhere cannot run code.
+that was trained on a track that has been taken down meanwhile.
 
-Import late: this module needs skops and scikit-learn.
+Light: the library of a model is imported when the model is saved or loaded.
 """
 
 import json
 import shutil
 import uuid
 import warnings
-import zipfile
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,43 +22,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.documents import parse_json
-from genre_assets.errors import UserError
 from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, TAKEDOWNS, TRACKS, Table
 from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
+from genre_assets.models.adapters import model_class
 from genre_assets.models.card import CARD, SYNTHETIC, SyntheticMusicWarning, card
-from genre_assets.models.registry import MODELS
-from genre_assets.models.training import ASKED_SPLITS, LEAKY_ASKED_SPLITS, TrainedModel
-from genre_assets.progress import Log
+from genre_assets.models.outcome import TrainedModel, adapter_of
+from genre_assets.models.protocol import Model, ModelError, ModelSpec
+from genre_assets.models.registry import MODELS, tables_of, version_of
+from genre_assets.progress import Log, counted
 from genre_assets.sources import attribution
 from genre_assets.takedowns.record import taken_down
-from genre_assets.tasks.members import fingerprint
-from genre_assets.tasks.task import TaskError
+from genre_assets.tasks.fingerprint import fingerprint
+from genre_assets.tasks.splits import LEAKY_PREDICTED_SPLITS, PREDICTED_SPLITS
+from genre_assets.tasks.task import FEATURE_TABLES, TaskError
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-TRUSTED_TYPES = frozenset(
-    {
-        "numpy.dtype",
-        "sklearn.calibration._CalibratedClassifier",
-        "sklearn.calibration._TemperatureScaling",
-        "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
-        "sklearn.model_selection._split.PredefinedSplit",
-        "sklearn.tree._tree.Tree",
-        "sklearn.utils._bunch.Bunch",
-    }
-)
-"""Types that the stored models need beyond the ones that skops trusts by itself."""
-
-_MODEL, _FACTS = "model.skops", "training.json"
+_FACTS = "training.json"
 _PREDICTION_TABLES = (PREDICTIONS, LEAKY_PREDICTIONS)
 _TRIES = 3
-
-
-class ModelError(UserError):
-    """A stored model cannot be used; the message says which, why and what to do."""
 
 
 @dataclass(frozen=True)
@@ -122,14 +104,14 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
             # here, or it finds the model, with its credits, in place.
             with lake.lock(TAKEDOWNS):
                 _refuse_taken_down(lake, members, trained)
-                if not (new / _MODEL).exists():
+                if not (new / _FACTS).exists():
                     # A take-down moved the folder away, and the files after that made it anew.
-                    raise FileNotFoundError(new / _MODEL)
+                    raise FileNotFoundError(new / _FACTS)
                 if folder.exists():
                     folder.rename(old)
                 new.rename(folder)
         except FileNotFoundError as error:
-            if (new / _MODEL).exists() or not lake.partitions(TAKEDOWNS):
+            if (new / _FACTS).exists() or not lake.partitions(TAKEDOWNS):
                 raise
             raise TaskError(
                 f"Task {task} was removed by a take-down while {name} was being stored: "
@@ -144,17 +126,14 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
 def _write(
     lake: Lake, trained: TrainedModel, members: pa.Table | None, folder: Path, identity: str
 ) -> None:
-    import skops.io
-
-    skops.io.dump(
-        trained.estimator, folder / _MODEL, compression=zipfile.ZIP_DEFLATED, compresslevel=1
-    )
+    # The facts come first: should a take-down move the folder away, they are gone with it.
+    facts = trained.facts | {"id": identity}
+    (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    trained.model.save(folder)
     for table, rows in zip(
         _PREDICTION_TABLES, (trained.predictions, trained.leaky_predictions), strict=True
     ):
         write_parquet(rows, folder / _file_of(table))
-    facts = trained.facts | {"id": identity}
-    (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     (folder / CARD).write_text(card(facts), encoding="utf-8")
     if members is not None:
         attribution.write_attribution(
@@ -177,43 +156,30 @@ def _refuse_taken_down(lake: Lake, members: pa.Table | None, trained: TrainedMod
         )
 
 
-def load_model(folder: Path) -> tuple[Any, dict[str, Any]]:
+def load_model(folder: Path) -> tuple[Model, dict[str, Any]]:
     """Load a model for use.
 
     Args:
         folder: A model's folder.
 
     Returns:
-        The estimator and the facts of its training. A :class:`SyntheticMusicWarning` is given
-        when it was trained on synthetic music.
+        The model and the facts of its training. A :class:`SyntheticMusicWarning` is given when it
+        was trained on synthetic music.
 
     Raises:
-        ModelError: If the folder holds no model, or one of types that are not trusted.
+        ModelError: If the folder holds no model that can be loaded safely.
     """
-    facts, estimator = read_facts(folder), _load_estimator(folder / _MODEL)
-    while (now := read_facts(folder)) != facts:
-        facts, estimator = now, _load_estimator(folder / _MODEL)
+    facts, model = _load(folder)
+    while read_facts(folder) != facts:
+        facts, model = _load(folder)
     if facts.get("trained_on_synthetic"):
         warnings.warn(f"{folder}: {SYNTHETIC}", SyntheticMusicWarning, stacklevel=2)
-    return estimator, facts
+    return model, facts
 
 
-def _load_estimator(path: Path) -> Any:
-    import skops.io
-
-    try:
-        unknown = sorted(set(skops.io.get_untrusted_types(file=path)) - TRUSTED_TYPES)
-        if unknown:
-            raise ModelError(
-                f"{path} is not loaded: it holds types that no model of this package has "
-                f"({', '.join(unknown)}); train the model again."
-            )
-        return skops.io.load(path, trusted=sorted(TRUSTED_TYPES))
-    except ModelError:
-        raise
-    except Exception as error:
-        reason = " ".join(str(error).split())[:300] or type(error).__name__
-        raise ModelError(f"{path} cannot be loaded ({reason}): train the model again.") from error
+def _load(folder: Path) -> tuple[dict[str, Any], Model]:
+    facts = read_facts(folder)
+    return facts, model_class(adapter_of(facts)).load(folder)
 
 
 def read_stored(folder: Path) -> StoredModel:
@@ -225,7 +191,7 @@ def read_stored(folder: Path) -> StoredModel:
     for _ in range(_TRIES):
         facts = read_facts(folder)
         try:
-            told = [
+            predictions = [
                 read_parquet(folder / _file_of(table), table.schema) for table in _PREDICTION_TABLES
             ]
         except FileNotFoundError:
@@ -236,14 +202,14 @@ def read_stored(folder: Path) -> StoredModel:
                 "again."
             ) from error
         if read_facts(folder) == facts:
-            return StoredModel(folder, facts, *told)
+            return StoredModel(folder, facts, *predictions)
     raise ModelError(f"{folder} lacks its predictions: train the model again.")
 
 
 def gather_predictions(
     lake: Lake, task: str, members: pa.Table, features: pa.Table
 ) -> tuple[pa.Table, pa.Table, list[str]]:
-    """Collect what all models of a task say of its present members.
+    """Collect the predictions of all models of a task for its present members.
 
     Args:
         lake: The lake.
@@ -254,29 +220,35 @@ def gather_predictions(
     Returns:
         Rows of ``predictions``, rows of ``leaky_predictions``, and a note for each stored model
         that is left out, because it was trained on other data or by older code, or its folder is
-        damaged.
+        damaged, or that abstained from tracks.
     """
-    current = fingerprint(members, features)
+    current = _Inputs(lake, members, features)
     found: list[StoredModel] = []
     notes = []
     for folder in stored_models(lake, task):
         try:
             stored = read_stored(folder)
-            if model_needs(folder.name, stored.facts, current) != Need.NOTHING:
+            if (
+                folder.name not in MODELS
+                or model_needs(folder.name, stored.facts, current.fingerprint(folder.name))
+                != Need.NOTHING
+            ):
                 notes.append(
                     f"{folder.name} is left out: it was trained on other tracks or features than "
                     f"{task} has now, or by older code ({_trained_on(stored.facts)}); train it "
                     "again."
                 )
                 continue
-            _check(stored.predictions, members, "split", ASKED_SPLITS, stored.path)
-            _check(
-                stored.leaky_predictions, members, "leaky_split", LEAKY_ASKED_SPLITS, stored.path
-            )
+            _check(stored, stored.predictions, members, "split", PREDICTED_SPLITS)
+            _check(stored, stored.leaky_predictions, members, "leaky_split", LEAKY_PREDICTED_SPLITS)
         except ModelError as error:
             notes.append(f"{folder.name} is left out: {error}")
         else:
             found.append(stored)
+            notes += [
+                f"{folder.name} made no prediction for {counted(len(ids), 'track')}: {reason}."
+                for reason, ids in _abstained(stored.facts).items()
+            ]
     honest = pa.concat_tables([PREDICTIONS.empty(), *(s.predictions for s in found)])
     leaky = pa.concat_tables([LEAKY_PREDICTIONS.empty(), *(s.leaky_predictions for s in found)])
     return honest, leaky, notes
@@ -288,16 +260,39 @@ def stored_models(lake: Lake, task: str) -> list[Path]:
     return [folder for folder in folders if not folder.name.startswith(".")]
 
 
+class _Inputs:
+    """The fingerprints of what the models of a task are made of today.
+
+    Args:
+        lake: The lake.
+        members: Rows of ``task_members`` of the task.
+        features: Rows of their feature table.
+    """
+
+    def __init__(self, lake: Lake, members: pa.Table, features: pa.Table):
+        self._lake, self._members, self._features = lake, members, features
+        self._found: dict[tuple[Table, ...], str] = {}
+
+    def fingerprint(self, name: str) -> str:
+        """The fingerprint of what the model of this name would be made of."""
+        own = FEATURE_TABLES[self._members["feature_table"][0].as_py()]
+        tables = tables_of(MODELS[name], own)
+        if tables not in self._found:
+            rows = [self._features if table is own else self._lake.read(table) for table in tables]
+            self._found[tables] = fingerprint(self._members, *rows)
+        return self._found[tables]
+
+
 def model_needs(name: str, facts: dict[str, Any], current: str) -> Need:
-    """Say whether a stored model is to be trained anew.
+    """Say whether a stored model has to be trained again.
 
     Args:
         name: Its name.
         facts: What it was made of.
-        current: The fingerprint of its task's members and features.
+        current: The fingerprint of what it would be made of today.
     """
     known = MODELS.get(name)
-    if known is None or facts.get("version") != known.version:
+    if known is None or facts.get("version") != version_of(known):
         return Need.VERSION
     return Need.NOTHING if facts.get("data") == current else Need.CHANGED
 
@@ -305,7 +300,7 @@ def model_needs(name: str, facts: dict[str, Any], current: str) -> Need:
 def trained_before(
     lake: Lake, task: str, name: str, members: pa.Table, features: pa.Table
 ) -> StoredModel | None:
-    """The stored model that training would only make once more, or None when it is to be trained.
+    """The stored model if training it again would change nothing, or None.
 
     Args:
         lake: The lake.
@@ -318,8 +313,51 @@ def trained_before(
         stored = read_stored(model_folder(lake, task, name))
     except ModelError:
         return None
-    needs = model_needs(name, stored.facts, fingerprint(members, features))
-    return stored if needs == Need.NOTHING else None
+    current = _Inputs(lake, members, features).fingerprint(name)
+    return stored if model_needs(name, stored.facts, current) == Need.NOTHING else None
+
+
+def load_components(
+    lake: Lake, task: str, spec: ModelSpec, members: pa.Table, features: pa.Table
+) -> dict[str, TrainedModel]:
+    """Load the components of a model, by their names.
+
+    Args:
+        lake: The lake.
+        task: Name of the task.
+        spec: The model.
+        members: Rows of ``task_members`` of the task.
+        features: Rows of their feature table.
+
+    Raises:
+        TaskError: If one of them is not trained, or is not up to date.
+    """
+    found = {}
+    for name in spec.components:
+        model = None
+        while stored := trained_before(lake, task, name, members, features):
+            facts, model = _load(stored.path)
+            if facts == stored.facts:
+                break
+        if stored is None or model is None:
+            raise TaskError(
+                f"{spec.name} is made of the predictions of {_listed(spec.components)}. For the "
+                f"task {task}, {name} is not trained or not up to date: materialise models/{name} "
+                "first."
+            )
+        found[name] = TrainedModel(
+            model, stored.predictions, stored.leaky_predictions, stored.facts
+        )
+    return found
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def _abstained(facts: dict[str, Any]) -> dict[str, list[str]]:
+    """The ids of the tracks that a model made no prediction for, by reason."""
+    return facts.get("abstained", {})
 
 
 def _trained_on(facts: dict[str, Any]) -> str:
@@ -327,15 +365,25 @@ def _trained_on(facts: dict[str, Any]) -> str:
 
 
 def _check(
-    predictions: pa.Table, members: pa.Table, column: str, asked: tuple[str, ...], folder: Path
+    stored: StoredModel,
+    predictions: pa.Table,
+    members: pa.Table,
+    column: str,
+    predicted: tuple[str, ...],
 ) -> None:
     """Make sure that every member to be predicted is, once, with probabilities that sum to one."""
+    folder = stored.path
+    abstained = {key for keys in _abstained(stored.facts).values() for key in keys}
     splits = zip(members["track_id"].to_pylist(), members[column].to_pylist(), strict=True)
-    expected = sorted((track_id, split) for track_id, split in splits if split in asked)
-    told = sorted(
+    expected = sorted(
+        (track_id, split)
+        for track_id, split in splits
+        if split in predicted and track_id not in abstained
+    )
+    found = sorted(
         zip(predictions["track_id"].to_pylist(), predictions["split"].to_pylist(), strict=True)
     )
-    if told != expected:
+    if found != expected:
         raise ModelError(
             f"{folder} does not have exactly one prediction for each track: train the model again."
         )

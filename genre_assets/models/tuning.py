@@ -14,8 +14,6 @@ probabilities of the best one are mixed with the frequencies until they are wort
 Import late: this module needs scikit-learn.
 """
 
-import hashlib
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,9 +22,9 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import Pipeline
 
-from genre_assets.models.registry import INNER_FOLDS, MODELS, ModelSpec
+from genre_assets.models.protocol import INNER_FOLDS, Choice, ModelSpec
 from genre_assets.progress import Log, Progress, counted, silent
-from genre_assets.tasks.members import inner_folds, part_of
+from genre_assets.tasks.splits import inner_folds, part_of
 
 MOST_TRACKS = 1000
 """Training tracks that a choice is made on, whole artists of them; more would only take longer."""
@@ -34,31 +32,6 @@ GAIN_TO_KEEP = 1 / 2
 """Share of the best candidate's gain in log-loss that a candidate has to keep."""
 MIXTURES = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Shares of the genre frequencies that may be mixed in."""
-
-_CHOSEN: dict[str, "Choice"] = {}
-"""What this process chose so far: a model that is composed of others asks for theirs again."""
-
-
-@dataclass(frozen=True)
-class Choice:
-    """What was chosen for a model.
-
-    Attributes:
-        settings: Parameters of the model, by scikit-learn's names.
-        frequencies: Share of the genre frequencies in its probabilities.
-        parts: The choices for the models that it is composed of, by their names.
-    """
-
-    settings: dict[str, Any] = field(default_factory=dict)
-    frequencies: float = 0.0
-    parts: dict[str, "Choice"] = field(default_factory=dict)
-
-    def as_facts(self) -> dict[str, Any]:
-        """The choice as JSON can hold it."""
-        if self.parts:
-            return {name: part.as_facts() for name, part in self.parts.items()}
-        facts = {name.rpartition("__")[2]: value for name, value in self.settings.items()}
-        return facts | ({"genre_frequencies": self.frequencies} if self.frequencies else {})
 
 
 def choose(
@@ -80,39 +53,28 @@ def choose(
         group: Group of each: its artist, with whatever shares an album or bytes.
         seed: Seed of the inner folds and of the model.
         balanced: Whether models are compared by balanced accuracy.
-        log: Takes lines about the progress, unless this process has chosen before.
+        log: Takes lines about the progress.
 
     Returns:
-        One of the model's candidates, or a choice for each of its parts.
+        One of the model's candidates.
     """
-    if spec.parts:
-        own = {
-            name: choose(MODELS[name], x, genre, group, seed, balanced=balanced, log=log)
-            for name in spec.parts
-        }
-        return Choice(parts=own)
     candidates = [c for c in spec.candidates if balanced or not any(map(_weighs, c.items()))]
     if not candidates:
         return Choice()
     rows = part_of(genre, group, MOST_TRACKS, seed)
     x, genre, group = x[rows], genre[rows], group[rows]
-    key = _key(
-        spec.name, spec.version, candidates, genre.tolist(), group.tolist(), seed, balanced, of=x
+    log(
+        f"{spec.name}: choosing settings among {counted(len(candidates), 'candidate')} on "
+        f"{counted(len(genre), 'track')}"
     )
-    if key not in _CHOSEN:
-        log(
-            f"{spec.name}: choosing settings among {counted(len(candidates), 'candidate')} on "
-            f"{counted(len(genre), 'track')}"
-        )
-        tested_in = inner_folds(genre, group, INNER_FOLDS, seed)
-        fits = len(candidates) * len(np.unique(tested_in))
-        progress = Progress("candidate fits done", fits, log)
-        frequencies, predicted = _out_of_fold(
-            spec, candidates, x, genre, group, tested_in, seed, progress
-        )
-        places = np.unique(genre, return_inverse=True)[1]
-        _CHOSEN[key] = _best(candidates, frequencies, predicted, places, balanced)
-    return _CHOSEN[key]
+    tested_in = inner_folds(genre, group, INNER_FOLDS, seed)
+    fits = len(candidates) * len(np.unique(tested_in))
+    progress = Progress("candidate fits done", fits, log)
+    frequencies, predicted = _out_of_fold(
+        spec, candidates, x, genre, group, tested_in, seed, progress
+    )
+    places = np.unique(genre, return_inverse=True)[1]
+    return _best(candidates, frequencies, predicted, places, balanced)
 
 
 def _weighs(setting: tuple[str, Any]) -> bool:
@@ -154,21 +116,7 @@ def build(spec: ModelSpec, choice: Choice, seed: int, folds: np.ndarray) -> Any:
         seed: Seed of the model.
         folds: The inner fold of each training row, integers of shape (n,).
     """
-    model = spec.build(seed, folds)
-    if choice.parts:
-        members = dict(model.estimators)
-        chosen = {name: _with(members[name], part) for name, part in choice.parts.items()}
-        return model.set_params(**chosen)
-    return _with(model, choice)
-
-
-def _key(*what: Any, of: np.ndarray) -> str:
-    digest = hashlib.sha256(of.tobytes())
-    digest.update(repr(what).encode())
-    return digest.hexdigest()
-
-
-def _with(model: Any, choice: Choice) -> Any:
+    model = spec.untrained(seed, folds)
     if choice.settings:
         model.set_params(**choice.settings)
     if not choice.frequencies:
@@ -190,24 +138,24 @@ def _out_of_fold(
     seed: int,
     progress: Progress,
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What the genre frequencies and each candidate say of each fold, from the other folds."""
+    """Out-of-fold predictions of the genre frequencies and of each candidate."""
     genres = np.unique(genre)
     frequencies = np.zeros((len(genre), len(genres)))
     predicted = [np.zeros_like(frequencies) for _ in candidates]
     for fold in np.unique(tested_in):
         tested = tested_in == fold
-        learnt = at_least(INNER_FOLDS, np.flatnonzero(~tested), genre)
-        frequencies[tested] = (genre[learnt][:, None] == genres).mean(axis=0)
-        base = spec.build(seed, inner_folds(genre[learnt], group[learnt], INNER_FOLDS, seed))
+        fit_on = at_least(INNER_FOLDS, np.flatnonzero(~tested), genre)
+        frequencies[tested] = (genre[fit_on][:, None] == genres).mean(axis=0)
+        base = spec.untrained(seed, inner_folds(genre[fit_on], group[fit_on], INNER_FOLDS, seed))
         base = base.set_params(**spec.while_choosing)
         # Scaling is the same for all candidates, and what takes longest on few tracks.
-        scaling = base[:-1].fit(x[learnt]) if isinstance(base, Pipeline) else None
+        scaling = base[:-1].fit(x[fit_on]) if isinstance(base, Pipeline) else None
         seen = scaling.transform(x) if scaling is not None else x
         for candidate, probabilities in zip(candidates, predicted, strict=True):
             model: Any = clone(base)
             model.set_params(**candidate)
             model = model[-1] if scaling is not None else model
-            model.fit(seen[learnt], genre[learnt])
+            model.fit(seen[fit_on], genre[fit_on])
             columns = np.searchsorted(genres, model.classes_)
             probabilities[np.ix_(tested, columns)] = model.predict_proba(seen[tested])
             progress.count()

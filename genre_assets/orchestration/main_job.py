@@ -9,7 +9,7 @@ from genre_assets.lake.access import require_writable
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.vocabulary import source_in_words
-from genre_assets.models.registry import MODELS
+from genre_assets.models.registry import MODELS, with_components
 from genre_assets.orchestration.build import build_definitions
 from genre_assets.orchestration.console import one_line_console
 from genre_assets.orchestration.dagster_home import instance_of, prepare_home
@@ -49,7 +49,8 @@ def run_pipeline(
         settings: The settings that the definitions were loaded with.
         source: One of ``INGEST_OF_SOURCE``.
         task: Name of the task to train and evaluate.
-        models: Names of the models to train; None trains all of them.
+        models: Names of the models to train, besides those that they are made of; None trains
+            all of them.
         sweep: How a site is swept: auto, full or incremental.
 
     Returns:
@@ -81,7 +82,7 @@ def run_pipeline(
             phase(["labels"])
             phase(["task_dataset"], task=task)
         if not outcome.failures:
-            phase([f"models/{name}" for name in models or MODELS], task=task)
+            phase([f"models/{name}" for name in with_components(models or MODELS)], task=task)
             phase(EVALUATION, task=task)
     print_summary(lake, task, outcome)
     return 1 if outcome.failures else 0

@@ -4,10 +4,12 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from genre_assets.lake.schemas import TASK_MEMBERS, feature_tables
+from genre_assets.lake.schemas import TASK_MEMBERS, Table, feature_tables
 from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS
+from genre_assets.models.protocol import ModelSpec
+from genre_assets.models.registry import MODELS, tables_of
+from genre_assets.tasks.fingerprint import Fingerprint
 from genre_assets.tasks.task import load_tasks
 
 _COLUMNS_AT_A_TIME = 64
@@ -50,7 +52,15 @@ def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
         task: [folder for folder in stored_models(lake, task) if folder.name in MODELS]
         for task in members
     }
-    current = _fingerprints(lake, {task: members[task] for task in members if stored[task]})
+    current = _fingerprints(
+        lake,
+        members,
+        {
+            (task, _tables(MODELS[folder.name], members[task]))
+            for task, folders in stored.items()
+            for folder in folders
+        },
+    )
     states = []
     for task, folders in stored.items():
         if not folders:
@@ -59,32 +69,33 @@ def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
             need, seconds = Need.FAILED, None
             try:
                 facts = read_facts(folder)
-                need, seconds = model_needs(folder.name, facts, current[task]), facts.get("seconds")
+                found = current[task, _tables(MODELS[folder.name], members[task])]
+                need, seconds = model_needs(folder.name, facts, found), facts.get("seconds")
             except ModelError:
                 pass
             states.append(ModelState(folder.name, task, need, seconds))
     return states
 
 
-def _fingerprints(lake: Lake, members: dict[str, pa.Table]) -> dict[str, str]:
-    """The fingerprint of each task, with few columns of the features in memory at a time."""
-    from genre_assets.tasks.members import Fingerprint
+def _tables(spec: ModelSpec, members: pa.Table) -> tuple[Table, ...]:
+    return tables_of(spec, feature_tables()[members["feature_table"][0].as_py()])
 
+
+def _fingerprints(
+    lake: Lake, members: dict[str, pa.Table], wanted: set[tuple[str, tuple[Table, ...]]]
+) -> dict[tuple[str, tuple[Table, ...]], str]:
+    """The fingerprint of a task and the tables read, with few columns in memory at a time."""
     found = {}
-    for table in feature_tables().values():
-        ours = {
-            task: rows
-            for task, rows in members.items()
-            if rows["feature_table"][0].as_py() == table.name
-        }
-        if not ours:
-            continue
-        track_ids = lake.read(table, columns=["track_id"])["track_id"]
-        marks = {task: Fingerprint(rows, track_ids) for task, rows in ours.items()}
-        names = table.schema.names
-        for start in range(0, len(names), _COLUMNS_AT_A_TIME):
-            columns = lake.read(table, columns=names[start : start + _COLUMNS_AT_A_TIME])
+    for tables in {tables for _, tables in wanted}:
+        marks = {task: Fingerprint(members[task]) for task, own in wanted if own == tables}
+        for table in tables:
+            track_ids = lake.read(table, columns=["track_id"])["track_id"]
             for mark in marks.values():
-                mark.add(columns)
-        found |= {task: mark.hexdigest() for task, mark in marks.items()}
+                mark.begin(track_ids)
+            names = table.schema.names
+            for start in range(0, len(names), _COLUMNS_AT_A_TIME):
+                columns = lake.read(table, columns=names[start : start + _COLUMNS_AT_A_TIME])
+                for mark in marks.values():
+                    mark.add(columns)
+        found |= {(task, tables): mark.hexdigest() for task, mark in marks.items()}
     return found

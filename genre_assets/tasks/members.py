@@ -10,14 +10,13 @@ random across artists: the difference between the two figures is what artist ove
 (Flexer and Schnitzer, *Effects of Album and Artist Filters in Audio Similarity Computed for Very
 Large Music Databases*, CMJ 2010).
 
-Import late: this module needs scikit-learn and scipy.
+Import late: this module needs pandas, scipy and scikit-learn.
 """
 
 # pyright: reportAttributeAccessIssue=false, reportCallIssue=false, reportArgumentType=false
 # pyright: reportOperatorIssue=false, reportReturnType=false, reportGeneralTypeIssues=false
 # (The annotations of pandas cannot tell a column from a table.)
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -25,17 +24,15 @@ from datetime import timedelta
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
-from sklearn.model_selection import StratifiedGroupKFold
 
 from genre_assets.lake.schemas import TASK_MEMBERS
 from genre_assets.lake.vocabulary import SEVERAL_TOP_GENRES
 from genre_assets.progress import counted
+from genre_assets.tasks.splits import grouped_folds, shuffled_within_genres
 from genre_assets.tasks.task import Task, TaskError, load_tasks
 
-FOLDS = 5
 COMPILATION_ARTISTS = 4
 OFFICIAL_SPLITS = ("training", "validation", "test")
 CHANGES_THAT_COUNT = 0.05
@@ -45,12 +42,11 @@ CHANGES_WAIT_AT_MOST = timedelta(days=6)
 _MATTERS = ("genre", "artist_key", "feature_table", "split")
 """Columns of a member that a model depends on; folds and groups are drawn and numbered anew."""
 _TRAINING = "training"
-_ATTEMPTS = 20
 
 
 @dataclass(frozen=True)
 class TaskDataset:
-    """The members of a task and the account of who is not among them.
+    """The members of a task and how many tracks are not among them.
 
     Attributes:
         members: Rows of ``task_members``, sorted by track id.
@@ -114,8 +110,10 @@ def build_task(
         frame["split"], frame["fold"] = frame["official_split"], pd.NA
         chosen.notes += _artists_on_both_sides(frame)
     else:
-        frame["split"], frame["fold"] = "cv", _grouped_folds(frame, seed, chosen.warnings)
-    shuffled = _shuffled_within_genres(frame, seed)
+        folds, warnings = grouped_folds(frame["genre"].to_numpy(), frame["group"].to_numpy(), seed)
+        frame["split"], frame["fold"] = "cv", folds
+        chosen.warnings += warnings
+    shuffled = shuffled_within_genres(frame["genre"].to_numpy(), seed)
     frame["leaky_split"] = frame["split"].to_numpy()[shuffled]
     frame["leaky_fold"] = frame["fold"].to_numpy()[shuffled]
     frame["task"], frame["feature_table"] = task.name, table
@@ -160,46 +158,6 @@ def _joined_across_the_split(before: dict[str, dict], today: dict[str, dict]) ->
         (today[track_id]["group"], row["split"], row["fold"]) for track_id, row in before.items()
     }
     return len(sides) > len({group for group, *_ in sides})
-
-
-def fingerprint(members: pa.Table, features: pa.Table) -> str:
-    """A hash of a task's members and their features: models of other data are out of date.
-
-    Args:
-        members: Rows of ``task_members`` of one task.
-        features: Rows of their feature table; those of other tracks do not count.
-    """
-    mark = Fingerprint(members, features["track_id"])
-    mark.add(features)
-    return mark.hexdigest()
-
-
-class Fingerprint:
-    """The same hash for whoever reads some columns of the features at a time.
-
-    Args:
-        members: Rows of ``task_members`` of one task.
-        track_ids: The ids of all rows of the feature table.
-    """
-
-    def __init__(self, members: pa.Table, track_ids: pa.ChunkedArray):
-        rows = members.select(TASK_MEMBERS.schema.names).sort_by("track_id").to_pylist()
-        self._digest = hashlib.sha256(repr([tuple(row.values()) for row in rows]).encode())
-        order = pc.sort_indices(track_ids)
-        ours = pc.is_in(track_ids, value_set=members["track_id"].combine_chunks())
-        self._rows = order.filter(ours.take(order).combine_chunks())
-
-    def add(self, features: pa.Table) -> None:
-        """Take in the next columns of the feature table, in its order."""
-        for column in features.columns:
-            values = column.take(self._rows).to_numpy()
-            self._digest.update(
-                repr(values.tolist()).encode() if values.dtype == object else values.tobytes()
-            )
-
-    def hexdigest(self) -> str:
-        """The hash of what was taken in."""
-        return self._digest.hexdigest()
 
 
 def artist_groups(
@@ -392,105 +350,6 @@ def _artists_on_both_sides(frame: pd.DataFrame) -> list[str]:
         f"duplicates: {shared['group'].nunique():,}, with "
         f"{counted(len(shared), 'validation or test track')}."
     ]
-
-
-def _grouped_folds(frame: pd.DataFrame, seed: int, warnings: list[str]) -> np.ndarray:
-    """Number the fold that each track is tested in; a group is never in two.
-
-    There are no more folds than the rarest genre has groups: with more, that genre would be missing
-    from whole folds, and models of such a fold would be trained mostly on what is not tested.
-    """
-    genres, groups = frame["genre"].to_numpy(), frame["group"].to_numpy()
-    counts = frame.groupby("genre")["group"].nunique()
-    folds = min(FOLDS, int(counts.min()))
-    if folds < FOLDS:
-        rarest = sorted(counts.index[counts == folds])
-        have = "has" if len(rarest) == 1 else "have"
-        warnings.append(
-            f"There are {folds} folds instead of {FOLDS}, because {' and '.join(rarest)} {have} "
-            f"only {folds} groups of tracks that share no artist, album or bytes with the others."
-        )
-    assigned, alone = np.zeros(len(frame), dtype=np.int64), []
-    for attempt in range(_ATTEMPTS):
-        assigned = _stratified_group_folds(genres, groups, folds, seed + attempt)
-        spread = pd.Series(assigned).groupby(genres).nunique()
-        alone = sorted(spread.index[spread < 2])
-        if not alone:
-            return assigned
-    for genre in alone:
-        warnings.append(
-            f"All tracks of {genre} are in one fold: no model is both trained and tested on it."
-        )
-    return assigned
-
-
-def _stratified_group_folds(
-    genres: np.ndarray, groups: np.ndarray, folds: int, seed: int
-) -> np.ndarray:
-    splitter = StratifiedGroupKFold(folds, shuffle=True, random_state=seed)
-    assigned = np.zeros(len(genres), dtype=np.int64)
-    # Fewer groups than folds in a genre is said in our own words.
-    with _without_warnings():
-        for fold, (_, tested) in enumerate(splitter.split(genres, genres, groups)):
-            assigned[tested] = fold
-    return assigned
-
-
-def inner_folds(genres: np.ndarray, groups: np.ndarray, folds: int, seed: int) -> np.ndarray:
-    """Number the folds of training rows for calibration or tuning, an artist in one fold only.
-
-    A genre with fewer groups than folds is cut by track instead: each inner model has to have
-    seen every genre, and a figure that is too sure beats none.
-
-    Args:
-        genres: Genre of each row.
-        groups: Group of each row.
-        folds: Number of folds.
-        seed: Seed of the shuffle.
-
-    Returns:
-        The fold of each row, integers of shape (n,).
-    """
-    frame = pd.DataFrame({"genre": genres, "group": groups})
-    few = frame.groupby("genre")["group"].transform("nunique") < folds
-    own = "row " + frame.index.astype(str)
-    split_up = frame["group"].where(~few, own)
-    return _stratified_group_folds(
-        frame["genre"].to_numpy(), split_up.to_numpy(dtype=str), folds, seed
-    )
-
-
-def part_of(genres: np.ndarray, groups: np.ndarray, most: int, seed: int) -> np.ndarray:
-    """Rows of whole groups, about as many of each genre as in all, where all are too many.
-
-    Args:
-        genres: Genre of each row.
-        groups: Group of each row.
-        most: How many rows are wanted, about; fewer than that are all taken.
-        seed: Seed of the choice.
-
-    Returns:
-        Numbers of the rows, ascending.
-    """
-    parts = -(-len(genres) // most)
-    if parts == 1:
-        return np.arange(len(genres))
-    return np.flatnonzero(_stratified_group_folds(genres, groups, parts, seed) == 0)
-
-
-def _without_warnings():
-    import warnings
-
-    return warnings.catch_warnings(action="ignore", category=UserWarning)
-
-
-def _shuffled_within_genres(frame: pd.DataFrame, seed: int) -> np.ndarray:
-    """A permutation of the rows that moves each only to places of its own genre."""
-    generator = np.random.default_rng(seed)
-    order = np.arange(len(frame))
-    for _, rows in sorted(frame.groupby("genre").indices.items()):
-        order[rows] = generator.permutation(rows)
-    return order
 
 
 def _too_few(genre: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Event, Semaphore
 
@@ -13,8 +14,9 @@ from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake, write_parquet
 from genre_assets.lake.views import connect
 from genre_assets.models import training
-from genre_assets.models.registry import MODELS
-from genre_assets.models.storage import model_folder, read_facts
+from genre_assets.models.protocol import Predictions
+from genre_assets.models.registry import MODELS, version_of
+from genre_assets.models.storage import load_model, model_folder, read_facts
 from genre_assets.orchestration.assets import evaluation, models
 from genre_assets.orchestration.resources import LakeResource
 from genre_assets.progress import silent
@@ -98,6 +100,37 @@ def test_two_runs_of_a_model_train_it_once(lake, monkeypatch):
     assert begun == [1]
     assert first.facts == second.facts
     assert [path.name for path in first.path.parent.iterdir()] == [MODEL]
+
+
+def test_vote_is_made_of_stored_components_and_names_the_one_that_is_missing(lake, monkeypatch):
+    assert made(lake, "task_dataset")[0]
+    succeeded, (sentence,) = made(lake, "models/vote")
+    assert not succeeded
+    assert sentence == (
+        "vote is made of the predictions of svm, random_forest and boosting. For the task "
+        "available, svm is not trained or not up to date: materialise models/svm first."
+    )
+    components = ("majority", "logistic_regression")
+    vote = replace(MODELS["vote"], inputs=(Predictions(components),))
+    monkeypatch.setitem(MODELS, "vote", vote)
+    for name in components:
+        models.bring_up_to_date(lake, TASK, MODELS[name], silent)
+    monkeypatch.setattr(training, "train", None)
+    _, stored = models.bring_up_to_date(lake, TASK, vote, silent)
+    assert stored.facts["model"] == "vote" and stored.predictions.num_rows == 24
+    assert load_model(stored.path)[0].predict_proba([[0.0] * 8]).shape == (1, 2)
+
+
+def test_what_the_asset_of_a_model_depends_on_follows_from_its_inputs():
+    (asset,) = (a for a in models.trained_models if a.key.path == ["models", "vote"])
+    parents = {key.to_user_string() for key in asset.asset_deps[asset.key]}
+    assert parents == {
+        "task_dataset",
+        "models/svm",
+        "models/random_forest",
+        "models/boosting",
+    }
+    assert asset.code_versions_by_key[asset.key] == version_of(MODELS["vote"])
 
 
 def test_a_track_that_is_taken_down_during_training_is_never_credited(lake, monkeypatch):

@@ -8,7 +8,8 @@ import pandas as pd
 import pyarrow as pa
 
 from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, LABELS, TRACKS
-from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.models.protocol import ModelSpec
+from genre_assets.models.registry import MODELS
 from genre_assets.tasks.task import Task
 
 
@@ -130,14 +131,13 @@ def real_rows(real_data: Path) -> tuple[pa.Table, pa.Table, dict[str, pa.Table]]
 
 def with_few_trees(spec: ModelSpec) -> ModelSpec:
     def build(seed, inner_folds):
-        model = spec.build(seed, inner_folds)
+        model = spec.untrained(seed, inner_folds)
         few = {"n_estimators": 20, "max_iter": 20}
         return model.set_params(
             **{
                 key: few[end]
                 for key in model.get_params()
-                if ("forest" in key or "boosting" in key or spec.name == "boosting")
-                and (end := key.rpartition("__")[2]) in few
+                if spec.family == "trees" and (end := key.rpartition("__")[2]) in few
             }
         )
 
@@ -145,4 +145,5 @@ def with_few_trees(spec: ModelSpec) -> ModelSpec:
     return dataclasses.replace(spec, build=build, while_choosing=spec.while_choosing | fewer)
 
 
-FAST = {name: with_few_trees(spec) for name, spec in MODELS.items()}
+FAST = {name: with_few_trees(spec) for name, spec in MODELS.items() if not spec.components}
+"""The models that are fitted, those of many trees with few."""

@@ -10,14 +10,18 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import skops.io
+from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import VotingClassifier
 
 from genre_assets.lake.schemas import ECHONEST_FEATURES, TAKEDOWNS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.card import SyntheticMusicWarning
+from genre_assets.models.combining import combine
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import (
     ModelError,
     gather_predictions,
+    load_components,
     load_model,
     model_folder,
     read_stored,
@@ -25,6 +29,7 @@ from genre_assets.models.storage import (
     trained_before,
 )
 from genre_assets.models.training import train
+from genre_assets.tasks.fingerprint import fingerprint
 from genre_assets.tasks.members import build_task
 from genre_assets.tasks.task import TaskError
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, labels_of, tables
@@ -47,7 +52,9 @@ def official_members(genres):
 @pytest.fixture(scope="module")
 def trained(members):
     features = echonest_of(members)
-    return {name: train(FAST[name], TASK, members, features) for name in MODELS}
+    fitted = {name: train(FAST[name], TASK, members, features) for name in FAST}
+    components = {name: fitted[name] for name in MODELS["vote"].components}
+    return fitted | {"vote": combine(MODELS["vote"], components)}
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -56,7 +63,7 @@ def test_a_model_comes_back_as_it_was(tmp_path, trained, name):
     assert folder == tmp_path / "models" / "task=test_task" / name
     model, facts = load_model(folder)
     x = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
-    np.testing.assert_array_equal(model.predict_proba(x), trained[name].estimator.predict_proba(x))
+    np.testing.assert_array_equal(model.predict_proba(x), trained[name].model.predict_proba(x))
     assert facts["genres"] == ["Folk", "Jazz", "Rock"] and len(facts["columns"]) == 8
     stored = read_stored(folder)
     assert stored.predictions.equals(trained[name].predictions)
@@ -184,6 +191,48 @@ def test_what_an_older_version_stored_is_read_and_trained_again(tmp_path, traine
     assert "older code" in note
 
 
+def test_a_vote_that_an_older_version_fitted_is_loaded(tmp_path, trained):
+    """It was one estimator of scikit-learn, and its facts named no adapter."""
+    folder = save_model(Lake(tmp_path), trained["majority"])
+    x = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
+    genre = np.array(["Folk", "Jazz"] * 10)
+    old = VotingClassifier([("majority", DummyClassifier(strategy="prior"))], voting="soft")
+    skops.io.dump(old.fit(x, genre), folder / "model.skops")
+    facts = json.loads((folder / "training.json").read_text())
+    new = ("adapter", "abstained")
+    (folder / "training.json").write_text(
+        json.dumps({key: value for key, value in facts.items() if key not in new})
+    )
+    model, _ = load_model(folder)
+    assert model.predict_proba(x)[0].tolist() == [0.5, 0.5]
+    assert model.predict(x)[0] == "Folk" and list(model.classes_) == ["Folk", "Jazz"]
+
+
+def test_components_are_loaded_where_all_are_up_to_date(tmp_path, trained, members):
+    lake, features = Lake(tmp_path), echonest_of(members)
+    vote = MODELS["vote"]
+    for name in vote.components:
+        with pytest.raises(TaskError, match=rf"{name} is not trained .* materialise models/{name}"):
+            load_components(lake, "test_task", vote, members, features)
+        save_model(lake, trained[name])
+    components = load_components(lake, "test_task", vote, members, features)
+    assert combine(vote, components).predictions.equals(trained["vote"].predictions)
+
+
+def test_a_mean_that_lacks_a_component_is_one_clear_sentence(tmp_path, trained):
+    folder = save_model(Lake(tmp_path), trained["vote"])
+    (folder / "components" / "svm" / "model.skops").unlink()
+    with pytest.raises(ModelError, match=r"svm.*cannot be loaded"):
+        load_model(folder)
+    (folder / "components.json").write_text("[]")
+    with pytest.raises(ModelError, match="it names no components"):
+        load_model(folder)
+    facts = json.loads((folder / "training.json").read_text())
+    (folder / "training.json").write_text(json.dumps(facts | {"adapter": "os.system"}))
+    with pytest.raises(ModelError, match=r"has no adapter 'os\.system'"):
+        load_model(folder)
+
+
 def test_a_failed_save_keeps_the_old_model(tmp_path, trained):
     lake = Lake(tmp_path)
     before = read_stored(save_model(lake, trained["majority"]))
@@ -234,6 +283,21 @@ def test_predictions_of_present_members_are_gathered(tmp_path, trained, members)
     assert honest.num_rows == leaky.num_rows == 0
     assert len(notes) == len(MODELS)
     assert "majority is left out: it was trained on other tracks or features" in " ".join(notes)
+
+
+def test_tracks_that_a_model_abstained_from_are_counted_and_no_others_may_be_missing(
+    tmp_path, members
+):
+    lake, features = Lake(tmp_path), echonest_of(members)
+    trained = train(MODELS["majority"], TASK, members, features.slice(7))
+    facts = trained.facts | {"data": fingerprint(members, features)}
+    save_model(lake, dataclasses.replace(trained, facts=facts))
+    honest, _, (note,) = gather_predictions(lake, "test_task", members, features)
+    assert honest.num_rows == trained.predictions.num_rows
+    assert note == "majority made no prediction for 7 tracks: no row in echonest_features."
+    save_model(lake, dataclasses.replace(trained, facts=facts | {"abstained": {}}))
+    honest, _, (note,) = gather_predictions(lake, "test_task", members, features)
+    assert honest.num_rows == 0 and "exactly one prediction for each track" in note
 
 
 def test_no_models_are_no_predictions(tmp_path, members):

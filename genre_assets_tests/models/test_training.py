@@ -13,7 +13,9 @@ from genre_assets.lake.schemas import (
     SUMMARY_FEATURES,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.models.combining import combine
+from genre_assets.models.protocol import Features, ModelSpec, Spectrograms
+from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import load_model, save_model
 from genre_assets.models.training import train
 from genre_assets.tasks.members import build_task
@@ -72,7 +74,7 @@ def test_the_choice_of_settings_is_said_before_the_first_model_is_fitted(members
 
 
 @pytest.mark.parametrize("name", FAST)
-def test_every_model_says_one_thing_of_every_track(members, name):
+def test_every_model_predicts_every_track_once(members, name):
     trained = train(FAST[name], a_task(), members, echonest_of(members))
     for told, table in (
         (trained.predictions, PREDICTIONS),
@@ -85,7 +87,7 @@ def test_every_model_says_one_thing_of_every_track(members, name):
             assert set(probabilities) == {"Folk", "Jazz", "Rock"}
             assert sum(probabilities.values()) == pytest.approx(1)
             assert probabilities[row["genre_pred"]] == max(probabilities.values())
-    assert trained.estimator.predict_proba(np.zeros((2, 8), np.float32)).shape == (2, 3)
+    assert trained.model.predict_proba(np.zeros((2, 8), np.float32)).shape == (2, 3)
 
 
 def test_knowing_the_artist_shows_in_the_leaky_figure(members):
@@ -107,7 +109,7 @@ def test_no_track_of_a_tested_group_is_learnt(members):
             seen[-1] = (seen[-1][0], set(x[:, 0].tolist()))
             return np.full((len(x), 3), 1 / 3)
 
-    spec = ModelSpec("spy", "Remembers what it learns.", lambda *_: Spy())
+    spec = ModelSpec("spy", "Remembers what it is fitted on.", lambda *_: Spy())
     features = echonest_of(members)
     group_of = dict(zip(members["track_id"].to_pylist(), members["group"].to_pylist(), strict=True))
     numbers = {name: float(i) for i, name in enumerate(sorted(set(group_of.values())))}
@@ -200,10 +202,64 @@ def test_a_fold_may_leave_one_track_of_a_genre():
     assert trained.predictions.num_rows == 48
 
 
+def test_a_model_abstains_from_tracks_without_its_input(members):
+    """It says which and why, and what is made of its predictions abstains from them as well."""
+    features = echonest_of(members)
+    without = features["track_id"].to_pylist()[:3]
+    lines = []
+    trained = train(MODELS["majority"], a_task(), members, features.slice(3), 0, lines.append)
+    assert trained.facts["abstained"] == {"no row in echonest_features": without}
+    assert trained.facts["n_learnt"] == 93 and trained.facts["n_members"] == 96
+    predicted = set(members["track_id"].to_pylist()) - set(without)
+    assert set(trained.predictions["track_id"].to_pylist()) == predicted
+    assert set(trained.leaky_predictions["track_id"].to_pylist()) == predicted
+    assert "majority abstains from 3 tracks: no row in echonest_features" in lines
+
+    every = train(MODELS["majority"], a_task(), members, features)
+    mean = combine(MODELS["vote"], {"some": trained, "all": every})
+    assert set(mean.predictions["track_id"].to_pylist()) == predicted
+    assert mean.facts["abstained"] == {"some made no prediction": without}
+
+
+def test_the_mean_of_models_is_made_of_what_they_predicted_out_of_fold(members):
+    features = echonest_of(members)
+    components = {
+        name: train(FAST[name], a_task(), members, features)
+        for name in ("majority", "logistic_regression")
+    }
+    mean = combine(MODELS["vote"], components)
+
+    def probabilities(table):
+        return np.array([[p for _, p in row] for row in table["probabilities"].to_pylist()])
+
+    for table in ("predictions", "leaky_predictions"):
+        each = [probabilities(getattr(model, table)) for model in components.values()]
+        np.testing.assert_allclose(probabilities(getattr(mean, table)), np.mean(each, axis=0))
+    x = np.zeros((2, 8), np.float32)
+    each = [model.model.predict_proba(x) for model in components.values()]
+    np.testing.assert_allclose(mean.model.predict_proba(x), np.mean(each, axis=0))
+    assert mean.facts["model"] == "vote"
+    assert mean.facts["data"] == components["majority"].facts["data"]
+    assert set(mean.facts["chosen"]) == set(components)
+
+
+def test_a_model_may_read_one_family_of_the_features(members):
+    spec = replace(MODELS["majority"], inputs=(Features("ac"),))
+    trained = train(spec, a_task(), members, echonest_of(members))
+    assert trained.facts["columns"] == ["acousticness"]
+    with pytest.raises(TaskError, match="begin with mel, and the task uses none"):
+        train(replace(spec, inputs=(Features("mel"),)), a_task(), members, echonest_of(members))
+
+
 def test_members_and_features_that_do_not_fit_are_one_clear_sentence(members):
     features = echonest_of(members)
-    with pytest.raises(TaskError, match=r"1 members, such as .* have no row"):
-        train(MODELS["majority"], a_task(), members, features.slice(1))
+    with pytest.raises(TaskError, match=r"96 members, such as .* have no row"):
+        train(MODELS["majority"], a_task(), members, features.slice(0, 0))
+    with pytest.raises(TaskError, match=r"only 20 members have a row in echonest"):
+        train(MODELS["majority"], a_task(), members, features.slice(0, 20))
+    spectral = replace(MODELS["majority"], inputs=(Spectrograms("mel"),))
+    with pytest.raises(TaskError, match="cannot be trained on features"):
+        train(spectral, a_task(), members, features)
     with pytest.raises(TaskError, match="has no members"):
         train(MODELS["majority"], a_task(), members.slice(0, 0), features)
     sources = pa.array(["one"] + ["other"] * (members.num_rows - 1))

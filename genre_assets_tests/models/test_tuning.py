@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
-from genre_assets.models.registry import MODELS, ModelSpec
-from genre_assets.models.tuning import Choice, build, choose
-from genre_assets.tasks.members import inner_folds
+from genre_assets.models.protocol import Choice, ModelSpec
+from genre_assets.models.registry import MODELS
+from genre_assets.models.tuning import build, choose
+from genre_assets.tasks.splits import inner_folds
 
 LOGISTIC = MODELS["logistic_regression"]
 WEIGHT = "logisticregression__class_weight"
@@ -63,27 +64,6 @@ def test_a_model_that_knows_nothing_is_mixed_with_the_frequencies_of_the_genres(
     assert told.sum() == pytest.approx(1)
     assert told.min() >= 0.2 * choice.frequencies - 1e-9
     assert choice.as_facts() == {"max_depth": None, "genre_frequencies": choice.frequencies}
-
-
-def test_a_composed_model_is_made_of_the_choices_for_its_parts():
-    x, genre, group = rows({"Folk": 20, "Jazz": 12}, distance=1.0)
-    vote = choose(MODELS["vote"], x, genre, group, 0, balanced=True)
-    assert vote.parts == {
-        name: choose(MODELS[name], x, genre, group, 0, balanced=True)
-        for name in ("svm", "random_forest", "boosting")
-    }
-    mixed = Choice(parts=vote.parts | {"svm": Choice(vote.parts["svm"].settings, 0.5)})
-    model = build(MODELS["vote"], mixed, 0, inner_folds(genre, group, 3, 0))
-    assert dict(model.estimators)["svm"].weights == [0.5, 0.5]
-    forest = dict(model.estimators)["random_forest"].get_params()
-    assert vote.parts["random_forest"].settings.items() <= forest.items()
-
-
-def test_the_version_of_a_composed_model_follows_its_parts():
-    parts = MODELS["vote"].parts
-    assert parts == ("svm", "random_forest", "boosting")
-    assert MODELS["vote"].version == ", ".join(f"{n} {MODELS[n].version}" for n in parts)
-    assert all(spec.version != "1" for spec in MODELS.values())
 
 
 def test_there_is_nothing_to_choose_for_the_baseline():

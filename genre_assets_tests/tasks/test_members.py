@@ -1,7 +1,6 @@
 from collections import Counter
 from datetime import timedelta
 
-import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -9,16 +8,12 @@ from hypothesis import strategies as st
 
 from genre_assets.lake.schemas import LABELS, TASK_MEMBERS
 from genre_assets.tasks.members import (
-    Fingerprint,
     artist_groups,
     build_task,
-    fingerprint,
-    inner_folds,
     members_stand,
-    part_of,
 )
 from genre_assets.tasks.task import TaskError, load_tasks
-from genre_assets_tests.models.corpus import a_task, echonest_of, label, labels_of, tables
+from genre_assets_tests.models.corpus import a_task, label, labels_of, tables
 
 
 def frame_of(dataset) -> pd.DataFrame:
@@ -282,41 +277,6 @@ def test_any_lake_is_split_cleanly_whatever_the_order_of_its_rows(artists, seed,
     order.shuffle(rows)
     again = build_task(a_task(), LABELS.of_rows(rows), tables(rows)[1], keys, seed)
     assert again.members.equals(dataset.members)
-
-
-def test_the_fingerprint_follows_the_members_and_not_their_order():
-    members = build_task(a_task(), *tables(labels_of({"Folk": 10, "Rock": 10}))).members
-    other = build_task(a_task(), *tables(labels_of({"Folk": 10, "Rock": 11}))).members
-    reverse = members.take(list(range(members.num_rows))[::-1])
-    features = echonest_of(members)
-    same = fingerprint(reverse, features.take(list(range(features.num_rows))[::-1]))
-    assert fingerprint(members, features) == same != fingerprint(other, features)
-
-
-def test_the_fingerprint_is_the_same_when_columns_come_a_few_at_a_time():
-    members = build_task(a_task(), *tables(labels_of({"Folk": 10, "Rock": 10}))).members
-    features = echonest_of(members).take(list(range(members.num_rows))[::-1])
-    mark = Fingerprint(members, features["track_id"])
-    for start in range(0, features.num_columns, 3):
-        mark.add(features.select(features.column_names[start : start + 3]))
-    assert mark.hexdigest() == fingerprint(members, features)
-
-
-def test_a_part_is_of_whole_groups_and_of_every_genre():
-    genres = np.array(["Folk"] * 300 + ["Jazz"] * 100)
-    groups = np.array([f"{i // 5}" for i in range(400)])
-    rows = part_of(genres, groups, 100, seed=0)
-    assert 80 <= len(rows) <= 120 and set(genres[rows]) == {"Folk", "Jazz"}
-    assert not set(groups[rows]) & set(np.delete(groups, rows))
-    assert part_of(genres, groups, 400, seed=0).tolist() == list(range(400))
-
-
-def test_inner_folds_keep_artists_apart_where_a_genre_has_enough_of_them():
-    genres = np.array(["Folk"] * 12 + ["Jazz"] * 6)
-    groups = np.array([f"f{i // 2}" for i in range(12)] + ["j"] * 6)
-    folds = inner_folds(genres, groups, 3, seed=0)
-    assert pd.Series(folds[:12]).groupby(groups[:12]).nunique().max() == 1
-    assert set(folds[:12]) == set(folds[12:]) == {0, 1, 2}
 
 
 class TestMembersStand:

@@ -9,6 +9,7 @@ import pyarrow as pa
 
 from genre_assets.lake.schemas import (
     LABELS,
+    SPECTROGRAMS,
     SUMMARY_FEATURES,
     TASK_MEMBERS,
     TASK_NOTES,
@@ -17,7 +18,8 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS, ModelSpec
+from genre_assets.models.protocol import ModelSpec, Spectrograms
+from genre_assets.models.registry import MODELS, kinds_of, version_of
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.features import echonest_features, fma_features
 from genre_assets.orchestration.assets.ingest import tracks
@@ -71,7 +73,8 @@ def task_dataset(
     context: dg.AssetExecutionContext, lake: LakeResource
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The tracks that take part in a task, split so that no artist is on both sides."""
-    from genre_assets.tasks.members import build_task, fingerprint, members_stand
+    from genre_assets.tasks.fingerprint import fingerprint
+    from genre_assets.tasks.members import build_task, members_stand
 
     with lake.open() as opened:
         told = Told(context)
@@ -130,6 +133,19 @@ def _notes_of(task: str, dataset: "TaskDataset") -> pa.Table:
     )
 
 
+def _dependencies_of(spec: ModelSpec) -> list[dg.AssetDep | dg.AssetsDefinition]:
+    """What an asset depends on: its task, and whatever else the model reads.
+
+    The members of a task depend on the feature tables, so that a model does not have to.
+    """
+    spectrograms = any(isinstance(read, Spectrograms) for read in spec.inputs)
+    return [
+        task_dataset,
+        *([every_shard_of(SPECTROGRAMS.name)] if spectrograms else []),
+        *(dg.AssetDep(dg.AssetKey(["models", name])) for name in spec.components),
+    ]
+
+
 def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     @dg.asset(
         key=["models", spec.name],
@@ -137,10 +153,10 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         group_name=GROUP,
         partitions_def=tasks,
         backfill_policy=one_run_a_task,
-        code_version=spec.version,
+        code_version=version_of(spec),
         automation_condition=stale_model,
-        deps=[task_dataset],
-        kinds={"scikitlearn"},
+        deps=_dependencies_of(spec),
+        kinds=kinds_of(spec),
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         with lake.open() as opened:
@@ -171,8 +187,18 @@ def bring_up_to_date(
 
     Returns:
         The members of the task, and the model as it is stored.
+
+    Raises:
+        TaskError: If it cannot be trained, or a model that it is made of is not up to date.
     """
-    from genre_assets.models.storage import read_stored, save_model, trained_before, training_turn
+    from genre_assets.models.combining import combine
+    from genre_assets.models.storage import (
+        load_components,
+        read_stored,
+        save_model,
+        trained_before,
+        training_turn,
+    )
     from genre_assets.models.training import train
 
     with training_turn(lake, task, spec.name, log):
@@ -186,10 +212,13 @@ def bring_up_to_date(
             )
             write_credits(lake, members, stored.path)
         else:
-            synthetic = has_synthetic(lake, members)
-            trained = train(
-                spec, load_tasks()[task], members, features, log=log, synthetic=synthetic
-            )
+            if spec.components:
+                trained = combine(spec, load_components(lake, task, spec, members, features))
+            else:
+                synthetic = has_synthetic(lake, members)
+                trained = train(
+                    spec, load_tasks()[task], members, features, log=log, synthetic=synthetic
+                )
             stored = read_stored(save_model(lake, trained, members))
     return members, stored
 
