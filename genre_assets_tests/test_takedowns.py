@@ -339,8 +339,9 @@ def train_for_real(a_lake, name, labels):
     from genre_assets.evaluation.champion import choose_champion
     from genre_assets.evaluation.reports.task import report_path, write_report
     from genre_assets.evaluation.scores import score
-    from genre_assets.models.storage import gather_predictions, save_model
+    from genre_assets.models.storage import save_model
     from genre_assets.models.training import train
+    from genre_assets.models.up_to_date import gather_predictions
     from genre_assets.tasks.members import build_task
     from genre_assets_tests.models.corpus import FAST, a_task
 

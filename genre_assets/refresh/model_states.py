@@ -46,7 +46,8 @@ def model_states(lake: Lake) -> list[ModelState]:
 
 
 def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
-    from genre_assets.models.storage import ModelError, model_needs, read_facts, stored_models
+    from genre_assets.models.storage import ModelError, read_facts, stored_models
+    from genre_assets.models.up_to_date import model_needs
 
     stored = {
         task: [folder for folder in stored_models(lake, task) if folder.name in MODELS]

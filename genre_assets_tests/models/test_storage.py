@@ -20,15 +20,13 @@ from genre_assets.models.combining import combine
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import (
     ModelError,
-    gather_predictions,
-    load_components,
     load_model,
     model_folder,
     read_stored,
     save_model,
-    trained_before,
 )
 from genre_assets.models.training import train
+from genre_assets.models.up_to_date import gather_predictions, load_components, trained_before
 from genre_assets.tasks.fingerprint import fingerprint
 from genre_assets.tasks.members import build_task
 from genre_assets.tasks.task import TaskError

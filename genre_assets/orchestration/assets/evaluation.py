@@ -48,7 +48,7 @@ OF_A_TASK = {
 )
 def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     """What each model predicts for tracks it was not trained on, beside the leaky predictions."""
-    from genre_assets.models.storage import gather_predictions
+    from genre_assets.models.up_to_date import gather_predictions
 
     with lake.open() as opened:
         for name in context.partition_keys:

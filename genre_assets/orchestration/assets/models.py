@@ -192,14 +192,9 @@ def bring_up_to_date(
         TaskError: If it cannot be trained, or a model that it is made of is not up to date.
     """
     from genre_assets.models.combining import combine
-    from genre_assets.models.storage import (
-        load_components,
-        read_stored,
-        save_model,
-        trained_before,
-        training_turn,
-    )
+    from genre_assets.models.storage import read_stored, save_model, training_turn
     from genre_assets.models.training import train
+    from genre_assets.models.up_to_date import load_components, trained_before
 
     with training_turn(lake, task, spec.name, log):
         members = lake.read(TASK_MEMBERS, [task])
