@@ -75,7 +75,7 @@ def side_of(lake: Lake, members: pa.Table, genres: list[str]) -> Side:
 
 
 def more_of_rare_genres(side: Side) -> np.ndarray:
-    """How many segments of each track to learn from in an epoch, so that genres weigh more alike.
+    """How many segments of each track to train on in an epoch, so that genres weigh more alike.
 
     One of each track of the largest genre; of a track of a smaller one as many as bring the genre
     to the same number, as far as it has them.
@@ -143,8 +143,8 @@ def batches(
 
     records = tf.data.TFRecordDataset([side.files[track] for track in order])
     if not is_taken.all():
-        told = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(is_taken))
-        records = told.filter(lambda *pair: pair[1]).map(lambda *pair: pair[0])
+        pairs = tf.data.Dataset.zip(records, tf.data.Dataset.from_tensor_slices(is_taken))
+        records = pairs.filter(lambda *pair: pair[1]).map(lambda *pair: pair[0])
     examples = tf.data.Dataset.zip(
         records, tf.data.Dataset.from_tensor_slices(labels[is_taken])
     ).map(values, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
