@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, Table
+from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, Table, feature_tables
 from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
 from genre_assets.models.outcome import TrainedModel
@@ -23,7 +23,7 @@ from genre_assets.models.storage import (
 from genre_assets.progress import counted
 from genre_assets.tasks.fingerprint import fingerprint
 from genre_assets.tasks.splits import LEAKY_PREDICTED_SPLITS, PREDICTED_SPLITS
-from genre_assets.tasks.task import FEATURE_TABLES, TaskError
+from genre_assets.tasks.task import TaskError
 
 
 def gather_predictions(
@@ -89,7 +89,7 @@ class _Inputs:
 
     def fingerprint(self, name: str) -> str:
         """The fingerprint of what the model of this name would be made of."""
-        own = FEATURE_TABLES[self._members["feature_table"][0].as_py()]
+        own = feature_tables()[self._members["feature_table"][0].as_py()]
         tables = tables_of(MODELS[name], own)
         if tables not in self._found:
             rows = [self._features if table is own else self._lake.read(table) for table in tables]
