@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from genre_assets.cli.commands import main
+from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import SUMMARY_FEATURES, TABLES, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.views import FILE_NAME, connect, refresh_views
+from genre_assets.lake.views import connect, refresh_views
 
 NOBODY = 65534
 
@@ -121,7 +122,7 @@ def test_a_lake_that_may_only_be_read_is_queried_and_planned(open_folder):
     for folder in (root, *filter(Path.is_dir, root.rglob("*"))):
         folder.chmod(0o755)
     snippet = (
-        f"import duckdb; lake = duckdb.connect({str(root / FILE_NAME)!r}, read_only=True); "
+        f"import duckdb; lake = duckdb.connect({str(Places(root).views)!r}, read_only=True); "
         "print(lake.sql('SELECT track_id FROM tracks ORDER BY 1').fetchall())"
     )
     program = "import sys; from genre_assets.cli.commands import main; sys.exit(main())"

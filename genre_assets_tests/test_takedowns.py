@@ -49,7 +49,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.views import FILE_NAME, connect, refresh_views
+from genre_assets.lake.views import connect, refresh_views
 from genre_assets.refresh.plan import plan_of
 from genre_assets.sources.attribution import FILE_NAME as ATTRIBUTION
 from genre_assets.sources.attribution import write_attribution
@@ -157,6 +157,7 @@ class ALake:
     def __init__(self, root):
         self.lake = Lake(root)
         self.root = self.lake.root
+        self.places = self.lake.places
         self.store = Store(root)
         self.lines = []
 
@@ -287,6 +288,7 @@ class ALake:
             for path in self.root.rglob("*")
             if path.is_file()
             and path.relative_to(self.root).parts[0] not in RECORDS
+            and path.suffix != ".lock"
             and any(needle in text for text in (str(path), text_of(path)) for needle in needles)
         )
 
@@ -337,7 +339,7 @@ def everything_but(lake, track_ids):
 
 def train_for_real(a_lake, name, labels):
     from genre_assets.evaluation.champion import choose_champion
-    from genre_assets.evaluation.reports.task import report_path, write_report
+    from genre_assets.evaluation.reports.task import write_report
     from genre_assets.evaluation.scores import score
     from genre_assets.models.storage import save_model
     from genre_assets.models.training import train
@@ -358,7 +360,7 @@ def train_for_real(a_lake, name, labels):
     scores = score(honest, leaky, members, NOW)
     champion = choose_champion(scores, CHAMPIONS.empty(), honest, members, NOW)
     write_report(
-        report_path(lake, name), task, members, tracks.slice(0, 0), honest,
+        lake.places.report(name), task, members, tracks.slice(0, 0), honest,
         scores, champion, NOW, "the command",
     )  # fmt: skip
     rows = (TASK_MEMBERS, members), (PREDICTIONS, honest), (LEAKY_PREDICTIONS, leaky)
@@ -383,7 +385,7 @@ def test_nothing_of_a_track_is_left_in_any_file_and_no_refresh_brings_it_back(a_
     done = a_lake.take_down()
 
     assert a_lake.traces(GONE, gone_sha) == []
-    assert list((a_lake.root / "partial").iterdir()) == []
+    assert list(a_lake.places.partial.iterdir()) == []
     assert everything_but(lake, {GONE}) == spared
     assert GONE in a_lake.ids(TRACKS) & a_lake.ids(SIGHTINGS) & a_lake.ids(FETCHES)
     assert done.tracks == done.removed.tracks == (GONE,)
@@ -845,9 +847,9 @@ def test_a_journal_keeps_its_other_rows_in_their_order(a_lake):
     journal = a_lake.lake.journal(FEATURE_FAILURES, SHARD)
     failed = {"sha256": "5" * 64, "extractor_version": EXTRACTOR_VERSION, "status": "failed"}
     for second, ids in enumerate([[GONE], [GONE, "fma_site:110"], ["fma_site:111"]]):
-        before = set((a_lake.root / "journal").rglob("*.parquet"))
+        before = set(a_lake.places.internal.rglob("*.parquet"))
         journal.append(FEATURE_FAILURES.of_rows([{"track_id": key} | failed for key in ids]))
-        [path] = set((a_lake.root / "journal").rglob("*.parquet")) - before
+        [path] = set(a_lake.places.internal.rglob("*.parquet")) - before
         os.utime(path, ns=(second, second))
     a_lake.take_down()
     assert journal.read()["track_id"].to_pylist() == ["fma_site:110", "fma_site:111"]
@@ -896,7 +898,7 @@ def test_it_waits_for_the_run_that_writes_the_shard(a_lake):
 
 def test_the_views_can_be_queried_afterwards(a_lake):
     a_lake.take_down()
-    with duckdb.connect(str(a_lake.root / FILE_NAME), read_only=True) as connection:
+    with duckdb.connect(str(a_lake.places.views), read_only=True) as connection:
         found = connection.execute("SELECT count(*) FROM audio").fetchall()
     with connect(a_lake.lake) as connection:
         assert connection.execute("SELECT count(*) FROM audio").fetchall() == found == [(23,)]
@@ -914,7 +916,7 @@ def test_whenever_it_is_killed_the_next_call_finishes_it(tmp_path, monkeypatch):
     template.store.partial(f"{GONE} {FILES}/100.mp3").write_bytes(b"a part")
     monkeypatch.setattr("genre_assets.takedowns.removal.refresh_views", lambda lake: None)
     monkeypatch.setattr(os, "fsync", lambda descriptor: None)
-    (template.root / FILE_NAME).unlink()
+    template.places.views.unlink()
     changes = [(Path, "unlink"), (Path, "rename"), (Path, "replace"), (shutil, "rmtree")]
 
     def killed_at(a_lake, step):
@@ -952,7 +954,7 @@ def test_whenever_it_is_killed_the_next_call_finishes_it(tmp_path, monkeypatch):
         [mark] = a_lake.traces("styles")
         assert mark.startswith(f"{TASK_MEMBERS.name}/task=styles")
         assert not (root / "models" / "task=by_model").exists()
-        assert list(root.glob(".taken_down.*")) == []
+        assert list(a_lake.places.trash.glob("*")) == []
         assert not a_lake.enforce()
         shutil.rmtree(root)
         if not died:

@@ -221,13 +221,12 @@ def _retry(options: argparse.Namespace) -> int:
 
 
 def _take_down(options: argparse.Namespace) -> int:
-    from genre_assets.lake.store import Store
     from genre_assets.takedowns.preview import preview
     from genre_assets.takedowns.request import refuse_unknown, take_down
     from genre_assets.takedowns.revocation import revoke
 
     lake, now = _existing_lake(), datetime.now(UTC)
-    kind, subject, store = options.kind, options.subject, Store(lake.root)
+    kind, subject, store = options.kind, options.subject, lake.store
     if options.undo:
         say(str(revoke(lake, kind, subject, options.reason, now, say)))
         return 0
@@ -301,7 +300,7 @@ def _query(options: argparse.Namespace) -> int:
 def _existing_lake(*, read_only: bool = False) -> Lake:
     choose_lake()
     lake = Lake(read_settings().data, read_only=read_only)
-    if not lake.root.is_dir():
+    if not lake.exists:
         raise UserError(
             f"There is no lake at {lake.root}: run genre-assets run first, or let "
             "GENRE_ASSETS_DATA name it."

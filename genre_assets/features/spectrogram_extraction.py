@@ -5,7 +5,6 @@ TensorFlow.
 """
 
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -14,6 +13,7 @@ from genre_assets.features import spectrograms
 from genre_assets.features.clips import Clip, Versions
 from genre_assets.features.extraction import Extractor
 from genre_assets.features.spectrogram_files import bytes_there, relative_path, write_segments
+from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import SPECTROGRAM_FAILURES, SPECTROGRAMS
 from genre_assets.lake.tables import Lake
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from genre_assets.features.dsp.transforms import Transforms
 
 
-def spectrogram_extractor(lake_root: Path) -> Extractor[list[dict]]:
-    """What makes ``spectrograms`` and ``spectrogram_failures``, and files below the lake's root.
+def spectrogram_extractor(places: Places) -> Extractor[list[dict]]:
+    """What makes ``spectrograms`` and ``spectrogram_failures``, and files in the lake.
 
     Spectrograms whose file is not there any more, or is not whole, are computed anew. Its workers
     are best warmed up by :func:`genre_assets.features.spectrograms.warm_up`.
@@ -31,7 +31,7 @@ def spectrogram_extractor(lake_root: Path) -> Extractor[list[dict]]:
         SPECTROGRAMS,
         SPECTROGRAM_FAILURES,
         Versions(spectrograms.EXTRACTOR_VERSION, spectrograms.VERSION_BEFORE),
-        partial(_segments, lake_root=lake_root),
+        partial(_segments, places=places),
         _rows,
         _with_files,
     )
@@ -43,9 +43,9 @@ def _with_files(lake: Lake, rows: pa.Table) -> pa.Table:
     return rows.filter(pa.array([sizes[name] == size for name, size in named], pa.bool_()))
 
 
-def _segments(clip: Clip, transforms: "Transforms", lake_root: Path) -> list[dict]:
+def _segments(clip: Clip, transforms: "Transforms", places: Places) -> list[dict]:
     segments = spectrograms.cut_segments(transforms)
-    size = write_segments(lake_root, clip.sha256, segments)
+    size = write_segments(places, clip.sha256, segments)
     return [
         {
             "segment": segment.number,

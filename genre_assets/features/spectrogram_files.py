@@ -21,18 +21,18 @@ import pyarrow as pa
 from genre_assets.features import spectrograms
 from genre_assets.features.spectrograms import Segment
 from genre_assets.lake.files import everything_of, unless_vanished
+from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import SPECTROGRAMS
-from genre_assets.lake.tables import Lake, is_a_day_old
-
-FOLDER = "tfrecords"
+from genre_assets.lake.storage import is_a_day_old
+from genre_assets.lake.tables import Lake
 
 
 def relative_path(sha256: str) -> str:
     """Where the spectrograms of a content lie, relative to the lake."""
-    return f"{FOLDER}/spectrograms-{spectrograms.EXTRACTOR_VERSION}/{sha256[:2]}/{sha256}.tfrecord"
+    return f"tfrecords/spectrograms-{spectrograms.EXTRACTOR_VERSION}/{sha256[:2]}/{sha256}.tfrecord"
 
 
-def write_segments(lake_root: Path, sha256: str, segments: list[Segment]) -> int:
+def write_segments(places: Places, sha256: str, segments: list[Segment]) -> int:
     """Write the spectrograms of a content to its file, whole and synced or not at all.
 
     Returns:
@@ -47,7 +47,7 @@ def write_segments(lake_root: Path, sha256: str, segments: list[Segment]) -> int
         )
         for segment in segments
     )
-    path = lake_root / relative_path(sha256)
+    path = places.at(relative_path(sha256))
     write_tfrecord(path, records)
     return path.stat().st_size
 
@@ -57,18 +57,18 @@ def bytes_there(lake: Lake, rows: pa.Table) -> dict[str, int | None]:
     sizes = {}
     for name in sorted(set(rows["file"].to_pylist())):
         try:
-            sizes[name] = (lake.root / name).stat().st_size
+            sizes[name] = lake.places.at(name).stat().st_size
         except FileNotFoundError:
             sizes[name] = None
     return sizes
 
 
-def remove_contents(lake_root: Path, contents: frozenset[str]) -> int:
+def remove_contents(places: Places, contents: frozenset[str]) -> int:
     """Delete the spectrograms of contents that had to go, of any version; how many files."""
     return sum(
         _removed(path)
         for sha256 in sorted(contents)
-        for path in _all_files(lake_root, f"{sha256[:2]}/*{sha256}*")
+        for path in _all_files(places, f"{sha256[:2]}/*{sha256}*")
     )
 
 
@@ -80,8 +80,8 @@ def remove_unlisted(lake: Lake) -> int:
     """
     listed = {row["file"] for row in everything_of(lake, SPECTROGRAMS, ["file"])}
     removed = 0
-    for path in _all_files(lake.root, "*/*"):
-        if str(path.relative_to(lake.root)) not in listed:
+    for path in _all_files(lake.places, "*/*"):
+        if lake.places.name_of(path) not in listed:
             with unless_vanished():
                 if is_a_day_old(path):
                     path.unlink()
@@ -89,8 +89,8 @@ def remove_unlisted(lake: Lake) -> int:
     return removed
 
 
-def _all_files(lake_root: Path, pattern: str) -> list[Path]:
-    return sorted((lake_root / FOLDER).glob(f"spectrograms-*/{pattern}"))
+def _all_files(places: Places, pattern: str) -> list[Path]:
+    return sorted(places.tfrecords.glob(f"spectrograms-*/{pattern}"))
 
 
 def _removed(path: Path) -> bool:

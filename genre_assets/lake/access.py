@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from genre_assets.errors import DiskFullError, UserError
+from genre_assets.lake.places import Places
 from genre_assets.lake.space import disk_full_sentence, is_disk_full
 
 LEAST_FREE_BYTES = 8_000_000
@@ -55,9 +56,10 @@ def sentence_for(error: BaseException, folder: Path) -> str | None:
     if type(error).__module__.partition(".")[0] == "sqlalchemy":
         # Not imported for this: only Dagster's own storage raises it.
         reason = str(error).partition("\n")[0]
+        home = os.environ.get("DAGSTER_HOME") or Places(folder).dagster
         return (
-            f"Dagster's own records in {os.environ.get('DAGSTER_HOME', folder / 'dagster')} cannot "
-            f"be used ({reason}): move that folder away; the lake itself is not affected."
+            f"Dagster's own records in {home} cannot be used ({reason}): move that folder away; "
+            "the lake itself is not affected."
         )
     if not isinstance(error, OSError) or isinstance(error, FileNotFoundError):
         return None

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from genre_assets.errors import UserError
-from genre_assets.lake.durable import written_whole
+from genre_assets.lake.storage import written_whole
 
 _MARK = b"\xffgenre_assets\xfe"
 """Begins a seal. No text is UTF-8 with these bytes, so that no value can be taken for a seal."""

@@ -6,6 +6,7 @@ its place. Most rows are computed again by the next run; what cannot be computed
 """
 
 import logging
+import shutil
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from pathlib import Path
 
 from genre_assets.errors import UserError
 from genre_assets.lake.parquet import DamagedFileError, StrangeFileError
+from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import (
     FETCHES,
     PAGES,
@@ -25,7 +27,6 @@ from genre_assets.lake.schemas import (
     Table,
 )
 
-FOLDER = "set_aside"
 LOG_NAME = "log.txt"
 
 Warn = Callable[[str], None]
@@ -60,11 +61,11 @@ def warn(sentence: str) -> None:
     _logger.warning(sentence)
 
 
-def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
+def set_aside(places: Places, table: Table, damaged: DamagedFileError) -> str:
     """Move a damaged file out of the lake's tables.
 
     Args:
-        root: Folder of the lake.
+        places: The lake's places.
         table: The table that the file belongs to.
         damaged: The file, and what is wrong with it.
 
@@ -74,8 +75,7 @@ def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
     Raises:
         OSError: If the file cannot be moved, such as on a read-only file system.
     """
-    place = damaged.path.relative_to(root)
-    target = root / FOLDER / place
+    target = places.set_aside / _place_of(damaged.path, places)
     if target.exists():
         target = target.with_name(f"{target.name}.{uuid.uuid4().hex}")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -83,14 +83,25 @@ def set_aside(root: Path, table: Table, damaged: DamagedFileError) -> str:
     sentence = (
         f"{_what_is_wrong(damaged)} and was moved to {target}. {_then(table, damaged)}".strip()
     )
-    with (root / FOLDER / LOG_NAME).open("a", encoding="utf-8") as log:
+    with (places.set_aside / LOG_NAME).open("a", encoding="utf-8") as log:
         log.write(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {sentence}\n")
     return sentence
+
+
+def delete_set_aside(places: Places, table: Table) -> None:
+    """Delete what was set aside of a table and of its journals."""
+    for folder in (places.table(table), places.journal(table)):
+        shutil.rmtree(places.set_aside / _place_of(folder, places), ignore_errors=True)
 
 
 def left_out(table: Table, damaged: DamagedFileError) -> str:
     """A sentence for a damaged file that is passed over and stays where it is."""
     return f"{_what_is_wrong(damaged)} and is left out. {_then(table, damaged)}".strip()
+
+
+def _place_of(path: Path, places: Places) -> Path:
+    inside = places.internal if path.is_relative_to(places.internal) else places.root
+    return path.relative_to(inside)
 
 
 def _what_is_wrong(damaged: DamagedFileError) -> str:

@@ -2,15 +2,16 @@
 
 A file's name is the SHA-256 of its bytes, ``<lake>/files/ab/<sha256>.mp3``: one file however many
 tracks name it. It appears whole and synced or not at all. What is still being downloaded lies
-apart, in ``<lake>/partial``, where nobody looks for audio.
+apart, out of sight, where nobody looks for audio.
 """
 
 import hashlib
 import re
 from pathlib import Path
 
-from genre_assets.lake.durable import rename_durably
+from genre_assets.lake.places import Places
 from genre_assets.lake.space import room_for
+from genre_assets.lake.storage import move_into_place
 
 SUFFIXES = (".mp3", ".m4a", ".flac", ".ogg", ".wav", ".aiff", ".aac", ".bin")
 """What the name of a file may end in; ``.bin`` is for bytes that no decoder knows."""
@@ -27,6 +28,7 @@ class Store:
 
     def __init__(self, root: Path | str):
         self.root = Path(root).expanduser().absolute()
+        self._places = Places(self.root)
 
     def path(self, sha256: str, suffix: str) -> Path:
         """Where a content of that format lies or would lie.
@@ -38,7 +40,7 @@ class Store:
             raise ValueError(f"{sha256!r} is not a SHA-256: 64 lower-case hexadecimal digits.")
         if suffix not in SUFFIXES:
             raise ValueError(f"{suffix!r} is none of the suffixes {', '.join(SUFFIXES)}.")
-        return self.root / "files" / sha256[:2] / f"{sha256}{suffix}"
+        return self._places.files / sha256[:2] / f"{sha256}{suffix}"
 
     def find(self, sha256: str) -> Path | None:
         """Where the content lies, whatever its suffix; None when it is not there."""
@@ -48,6 +50,10 @@ class Store:
     def has(self, sha256: str) -> bool:
         """Whether the content is there."""
         return self.find(sha256) is not None
+
+    def holds(self, path: Path) -> bool:
+        """Whether a path is one of a file of the store."""
+        return path.is_relative_to(self._places.files)
 
     def add(self, temporary: Path, sha256: str, suffix: str) -> Path:
         """Move a finished file to its place; one with the same content that is there stays.
@@ -66,7 +72,7 @@ class Store:
             return present
         with room_for(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            rename_durably(temporary, path)
+            move_into_place(temporary, path)
         return path
 
     def remove(self, sha256: str) -> bool:
@@ -84,7 +90,7 @@ class Store:
         Args:
             key: Names the download; the path is made of its hash and never of its text.
         """
-        folder = self.root / "partial"
+        folder = self._places.partial
         with room_for(folder):
             folder.mkdir(parents=True, exist_ok=True)
         digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -11,7 +11,6 @@ and the lake goes on without it.
 """
 
 import contextlib
-import os
 import re
 import time
 from collections.abc import Iterable, Iterator
@@ -32,14 +31,11 @@ from genre_assets.lake.parquet import (
     read_stored_schema,
     write_parquet,
 )
+from genre_assets.lake.places import Places, hide_internal_files
 from genre_assets.lake.schemas import TAKEDOWNS, Table
+from genre_assets.lake.storage import CLOCKS_DIFFER_S, is_a_day_old, temporary_files
+from genre_assets.lake.store import Store
 from genre_assets.progress import Log, silent
-
-SUPERSEDED_FILES_STAY_S = 24 * 3600.0
-"""Seconds that a file stays after a newer version took its place."""
-
-_CLOCKS_DIFFER_NS = 60 * 10**9
-"""A time is in the future, and its clock was wrong, from a minute on: clocks of machines differ."""
 
 _FILE_NAME = re.compile(r"\d{20}\.parquet")
 """What the file of a partition is called; whatever else lies in its folder is not the lake's."""
@@ -63,9 +59,22 @@ class Lake:
         warn: set_aside.Warn = set_aside.warn,
     ):
         self.root = Path(root).expanduser().absolute()
+        self.places = Places(self.root)
         self._read_only = read_only
         self._warn = warn
         self._left_out: set[Path] = set()
+        if not read_only:
+            hide_internal_files(self.places)
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a lake."""
+        return self.root.is_dir()
+
+    @property
+    def store(self) -> Store:
+        """The audio files that were downloaded."""
+        return Store(self.root)
 
     def read(
         self,
@@ -118,7 +127,7 @@ class Lake:
     def write(self, table: Table, rows: pa.Table, partition: str | None = None) -> None:
         """Replace one partition of a table by the rows, atomically.
 
-        Rows that stand there already are not written again.
+        Rows that are there already are not written again.
 
         Raises:
             ValueError: If the rows have other columns than the table declares, or a key twice.
@@ -133,7 +142,7 @@ class Lake:
         _refuse_repeated_keys(table, rows)
         stored = self._rows(table, partition, table.schema)
         if stored is None or not stored.equals(rows):
-            folder = self._folder(table, partition)
+            folder = self.places.partition(table, partition)
             name = f"{_next_version(self.path(table, partition))}.parquet"
             if table == TAKEDOWNS:
                 self._keep_copy(rows, name)
@@ -143,7 +152,7 @@ class Lake:
 
     def path(self, table: Table, partition: str | None = None) -> Path | None:
         """Path of the file that is one partition of a table, or None when it has none."""
-        return max(self._files_in(self._folder(table, partition), table), default=None)
+        return max(self._files_in(self.places.partition(table, partition), table), default=None)
 
     def version(self, table: Table, partition: str | None = None) -> str:
         """Names the rows that are one partition of a table: another name once they changed."""
@@ -159,7 +168,7 @@ class Lake:
         path = self.path(table, partition)
         now = time.time_ns()
         changed_ns = int(path.stem) if path else now
-        if changed_ns > now + _CLOCKS_DIFFER_NS:
+        if changed_ns > now + CLOCKS_DIFFER_S * 1e9:
             return timedelta(days=365)
         return timedelta(seconds=max(now - changed_ns, 0) / 1e9)
 
@@ -178,7 +187,7 @@ class Lake:
 
     def lock(self, table: Table, partition: str | None = None) -> FileLock:
         """A lock on a partition, for whoever writes what depends on what it read there."""
-        return FileLock(self._locks() / f"{table.name}.{partition or 'all'}.lock")
+        return self._lock(f"{table.name}.{partition or 'all'}")
 
     @contextlib.contextmanager
     def held(self, table: Table, partition: str | None = None, log: Log = silent) -> Iterator[None]:
@@ -199,7 +208,7 @@ class Lake:
             doing: What the other run does, such as ``is asking the site``.
             log: Takes the line that says what is waited for.
         """
-        with _waited_for(FileLock(self._locks() / f"turn.{work}.lock"), doing, log):
+        with _waited_for(self._lock(f"turn.{work}"), doing, log):
             yield
 
     def remove_superseded_files(self, table: Table) -> None:
@@ -208,7 +217,7 @@ class Lake:
             for path, successor in pairwise(versions):
                 if is_a_day_old(successor):
                     path.unlink(missing_ok=True)
-        for path in (self.root / table.name).glob("*/.*.tmp"):
+        for path in temporary_files(self.places.table(table)):
             # Its writer may be alive and about to rename it.
             if is_a_day_old(path):
                 path.unlink(missing_ok=True)
@@ -219,11 +228,11 @@ class Lake:
         Raises:
             UserError: If it is the record of take-downs.
         """
-        if damaged.path.parent == self.root / TAKEDOWNS.name / "all" and _is_ours(damaged.path):
+        if damaged.path.parent == self.places.partition(TAKEDOWNS, None) and _is_ours(damaged.path):
             raise set_aside.refuse_without_takedowns(damaged)
         if not self._read_only:
             try:
-                self._warn(set_aside.set_aside(self.root, table, damaged))
+                self._warn(set_aside.set_aside(self.places, table, damaged))
                 return
             except FileNotFoundError:
                 # Another process was faster.
@@ -248,7 +257,7 @@ class Lake:
 
         A copy has the name of its file, so that no older record is ever taken for a newer one.
         """
-        copies = self.root / TAKEDOWNS.name / "copy"
+        copies = self.places.table(TAKEDOWNS) / "copy"
         try:
             if read_parquet(copies / name, rows.schema).equals(rows):
                 return
@@ -268,7 +277,7 @@ class Lake:
         Raises:
             LakeError: If there is no such copy.
         """
-        copy = self.root / TAKEDOWNS.name / "copy" / damaged.path.name
+        copy = self.places.table(TAKEDOWNS) / "copy" / damaged.path.name
         try:
             rows = read_parquet(copy, TAKEDOWNS.schema)
         except (DamagedFileError, FileNotFoundError):
@@ -276,37 +285,34 @@ class Lake:
         if not self._read_only:
             with contextlib.suppress(OSError):
                 if damaged.path.is_dir():
-                    set_aside.set_aside(self.root, TAKEDOWNS, damaged)
+                    set_aside.set_aside(self.places, TAKEDOWNS, damaged)
                 write_parquet(rows, damaged.path)
         self._warn(
             f"{damaged.path} is damaged ({damaged.reason}); its copy {copy} is whole and was used."
         )
         return rows
 
-    def _locks(self) -> Path:
-        folder = self.root / "locks"
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder
+    def lock_on_views(self) -> FileLock:
+        """A lock on the DuckDB file of views, for whoever makes it."""
+        return self._lock("views")
+
+    def _lock(self, name: str) -> FileLock:
+        path = self.places.lock(name)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
 
     def _versions(self, table: Table) -> list[tuple[str | None, list[Path]]]:
         """The files of each partition that has one, oldest first, in the order of their keys."""
         if table.partitioned_by is None:
-            folders = [self._folder(table, None)]
+            folders = [self.places.partition(table, None)]
         else:
-            folders = sorted((self.root / table.name).glob(f"{table.partitioned_by}=*"))
+            folders = sorted(self.places.table(table).glob(f"{table.partitioned_by}=*"))
         found = ((f.name.partition("=")[2] or None, self._files_in(f, table)) for f in folders)
         return [(key, versions) for key, versions in found if versions]
 
-    def _folder(self, table: Table, partition: str | None) -> Path:
-        if table.partitioned_by is None:
-            return self.root / table.name / "all"
-        if partition is None:
-            raise ValueError(f"{table.name} is written a {table.partitioned_by} at a time.")
-        return self.root / table.name / f"{table.partitioned_by}={partition}"
-
     def journal(self, table: Table, partition: str) -> Journal:
         """The journal of a partition that is being computed."""
-        folder = self.root / "journal" / table.name / partition
+        folder = self.places.journal(table) / partition
         return Journal(folder, table, lambda damaged: self.leave_out(table, damaged))
 
 
@@ -321,20 +327,6 @@ def _waited_for(lock: FileLock, doing: str, log: Log) -> Iterator[None]:
         yield
     finally:
         lock.release()
-
-
-def is_a_day_old(path: Path) -> bool:
-    """Whether a file was last written a day ago or more; no if another process deleted it.
-
-    The day of a file that seems to come from the future, because a clock was wrong when it was
-    written, begins when that is noticed.
-    """
-    with contextlib.suppress(OSError):
-        written, now = path.stat().st_mtime, time.time()
-        if written > now + _CLOCKS_DIFFER_NS / 1e9:
-            os.utime(path)
-        return written < now - SUPERSEDED_FILES_STAY_S
-    return False
 
 
 def _is_ours(path: Path) -> bool:

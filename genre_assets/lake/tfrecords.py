@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numba import njit
 
-from genre_assets.lake.durable import written_whole
+from genre_assets.lake.storage import written_whole
 
 _CASTAGNOLI = 0x82F63B78
 _BYTES_LIST, _INT64_LIST = 1, 3

@@ -11,19 +11,15 @@ Beside the tables, the view ``leaderboard`` sums up the scores.
 """
 
 import re
-import uuid
 from functools import cache
 from pathlib import Path
 
 import duckdb
-from filelock import FileLock
 
 from genre_assets.lake.schemas import CHAMPIONS, SCORES, TABLES, Table
 from genre_assets.lake.set_aside import LakeError
-from genre_assets.lake.space import room_for
+from genre_assets.lake.storage import written_whole
 from genre_assets.lake.tables import Lake
-
-FILE_NAME = "genre_assets.duckdb"
 
 _CLOSED = (
     "temp_directory = ''",
@@ -45,11 +41,10 @@ def refresh_views(lake: Lake) -> Path:
         LakeError: If a folder is in its place.
         DiskFullError: If there is no room for it.
     """
-    lake.root.mkdir(parents=True, exist_ok=True)
-    path = lake.root / FILE_NAME
+    path = lake.places.views
     if path.is_dir():
         raise LakeError(f"{path} is a folder, where the file of views belongs: move it away.")
-    with FileLock(lake.root / ".views.lock"):
+    with lake.lock_on_views():
         for table in TABLES.values():
             lake.remove_superseded_files(table)
         statements = _view_statements(lake)
@@ -171,17 +166,11 @@ def _types(names: tuple[str, ...]) -> dict[str, list[str]]:
 
 
 def _build(path: Path, statements: dict[str, str]) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
-    with room_for(path):
-        try:
-            with duckdb.connect(str(temporary)) as connection:
-                connection.execute("CREATE TABLE definitions (name VARCHAR, statement VARCHAR)")
-                for name, statement in statements.items():
-                    connection.execute(statement)
-                    connection.execute("INSERT INTO definitions VALUES (?, ?)", [name, statement])
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+    with written_whole(path) as temporary, duckdb.connect(str(temporary)) as connection:
+        connection.execute("CREATE TABLE definitions (name VARCHAR, statement VARCHAR)")
+        for name, statement in statements.items():
+            connection.execute(statement)
+            connection.execute("INSERT INTO definitions VALUES (?, ?)", [name, statement])
 
 
 def _is_current(path: Path, statements: dict[str, str]) -> bool:

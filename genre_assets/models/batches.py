@@ -68,7 +68,7 @@ def side_of(lake: Lake, members: pa.Table, genres: list[str]) -> Side:
     track_ids = tracks["track_id"].to_pylist()
     return Side(
         track_ids,
-        [str(lake.root / name) for name in tracks["file"].to_pylist()],
+        [str(lake.places.at(name)) for name in tracks["file"].to_pylist()],
         np.array(tracks["segment_count"].to_pylist(), np.int64),
         np.array([genres.index(genre_of[track_id]) for track_id in track_ids], np.int64),
     )

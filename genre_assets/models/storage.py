@@ -10,7 +10,6 @@ Light: the library of a model is imported when the model is saved or loaded.
 """
 
 import json
-import shutil
 import uuid
 import warnings
 from contextlib import AbstractContextManager
@@ -24,6 +23,7 @@ import pyarrow.compute as pc
 from genre_assets.documents import parse_json
 from genre_assets.lake.parquet import DamagedFileError, read_parquet, write_parquet
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, TAKEDOWNS, TRACKS, Table
+from genre_assets.lake.storage import folder_written_whole, whole_folders
 from genre_assets.lake.tables import Lake
 from genre_assets.models.adapters import model_class
 from genre_assets.models.card import CARD, SYNTHETIC, SyntheticMusicWarning, card
@@ -61,7 +61,7 @@ class StoredModel:
 
 def model_folder(lake: Lake, task: str, name: str) -> Path:
     """The folder of a model of a task."""
-    return lake.root / "models" / f"task={task}" / name
+    return lake.places.models_of(task) / name
 
 
 def training_turn(lake: Lake, task: str, name: str, log: Log) -> AbstractContextManager[None]:
@@ -88,12 +88,8 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
     name, task = trained.facts["model"], trained.facts["task"]
     folder = model_folder(lake, task, name)
     identity = uuid.uuid4().hex
-    new, old = (folder.with_name(f".{name}.{identity}.{age}") for age in ("new", "old"))
-    with lake.turn(f"saving.{task}.{name}", f"is storing {name} of {task}"):
-        # Whoever else stores this model waits, so that these are of runs that were killed.
-        for leftover in folder.parent.glob(f".{name}.*"):
-            shutil.rmtree(leftover, ignore_errors=True)
-        new.mkdir(parents=True)
+    turn = lake.turn(f"saving.{task}.{name}", f"is storing {name} of {task}")
+    with turn, folder_written_whole(folder) as (new, swap):
         try:
             _write(lake, trained, members, new, identity)
             # A take-down is recorded under this lock before it removes anything: either it is seen
@@ -103,9 +99,7 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
                 if not (new / _FACTS).exists():
                     # A take-down moved the folder away, and the files after that made it anew.
                     raise FileNotFoundError(new / _FACTS)
-                if folder.exists():
-                    folder.rename(old)
-                new.rename(folder)
+                swap()
         except FileNotFoundError as error:
             if (new / _FACTS).exists() or not lake.partitions(TAKEDOWNS):
                 raise
@@ -113,9 +107,6 @@ def save_model(lake: Lake, trained: TrainedModel, members: pa.Table | None = Non
                 f"Task {task} was removed by a take-down while {name} was being stored: "
                 "materialise its task_dataset, then its models again."
             ) from error
-        finally:
-            for leftover in (new, old):
-                shutil.rmtree(leftover, ignore_errors=True)
     return folder
 
 
@@ -205,8 +196,7 @@ def read_stored(folder: Path) -> StoredModel:
 
 def stored_models(lake: Lake, task: str) -> list[Path]:
     """The folders of the models of a task, by name."""
-    folders = sorted(model_folder(lake, task, "*").parent.glob("*/"))
-    return [folder for folder in folders if not folder.name.startswith(".")]
+    return whole_folders(lake.places.models_of(task))
 
 
 def _file_of(table: Table) -> str:

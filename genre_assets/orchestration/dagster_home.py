@@ -11,6 +11,7 @@ import psutil
 from dagster._core.instance.ref import InstanceRef
 
 from genre_assets.errors import UserError
+from genre_assets.lake.places import Places
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.automation import register_partitions
 
@@ -33,7 +34,7 @@ _UNDER_WAY = [
 
 
 def prepare_home(lake: Path) -> Path:
-    """Make the folder of Dagster's records, ``DAGSTER_HOME`` or ``dagster`` in the lake.
+    """Make the folder of Dagster's records, ``DAGSTER_HOME`` or one in the lake.
 
     The environment names it from then on, and it holds the configuration of Dagster unless it has
     one of its own.
@@ -41,7 +42,7 @@ def prepare_home(lake: Path) -> Path:
     Raises:
         UserError: If the folder cannot be made or written.
     """
-    home = Path(os.environ.get("DAGSTER_HOME") or lake / "dagster").expanduser()
+    home = Path(os.environ.get("DAGSTER_HOME") or Places(lake).dagster).expanduser()
     try:
         home.mkdir(parents=True, exist_ok=True)
         _configure(home / _CONFIGURATION.name)

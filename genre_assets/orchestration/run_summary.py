@@ -26,7 +26,6 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.views import FILE_NAME
 from genre_assets.progress import counted
 from genre_assets.quality.failed_tracks import failed_tracks, left_out
 from genre_assets.quality.funnel import funnel, sentence, without_audio
@@ -74,9 +73,9 @@ def print_summary(lake: Lake, task: str, outcome: Outcome) -> None:
     if any(new.values()) or not outcome.failures:
         console.paragraph(_news(new))
     if "evaluation_report" in outcome.assets:
-        console.print(f"Report: {lake.root / 'reports' / task / 'index.html'}", soft_wrap=True)
-    if (lake.root / FILE_NAME).exists():
-        console.print(f"Views:  {lake.root / FILE_NAME}", soft_wrap=True)
+        console.print(f"Report: {lake.places.report(task)}", soft_wrap=True)
+    if lake.places.views.exists():
+        console.print(f"Views:  {lake.places.views}", soft_wrap=True)
 
 
 def new_things(lake: Lake, task: str, outcome: Outcome) -> dict[str, int]:
@@ -95,7 +94,7 @@ def new_things(lake: Lake, task: str, outcome: Outcome) -> dict[str, int]:
 
 def _models_trained_since(lake: Lake, task: str, began: datetime) -> int:
     trained = 0
-    for path in (lake.root / "models" / f"task={task}").glob("*/training.json"):
+    for path in lake.places.models_of(task).glob("*/training.json"):
         try:
             moment = datetime.fromisoformat(parse_json(path.read_text(encoding="utf-8"))["made_at"])
             trained += moment >= began

@@ -35,7 +35,6 @@ from genre_assets.lake.schemas import (
     Table,
 )
 from genre_assets.lake.staleness import Need, is_due, with_journal
-from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.refresh.model_states import model_states
@@ -214,7 +213,7 @@ class _Shards:
     def __init__(self, lake: Lake, site: str | None, excluded_licences: frozenset[str]):
         self.listed_at: dict[str, datetime] = {}
         self._lake = lake
-        self._store = Store(lake.root)
+        self._store = lake.store
         # Without a setting it is the demo's site, wherever on this machine it will be.
         self._site = Site(site or "http://127.0.0.1")
         self._gone = taken_down(lake)
@@ -261,7 +260,7 @@ class _Shards:
         parts.append(self._features(summary_extractor(), *read))
         # Kept up to date where somebody once asked for them, and made nowhere else.
         if self._lake.path(SPECTROGRAMS, shard):
-            parts.append(self._features(spectrogram_extractor(self._lake.root), *read))
+            parts.append(self._features(spectrogram_extractor(self._lake.places), *read))
         return parts
 
     def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> Work:

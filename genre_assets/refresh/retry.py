@@ -175,7 +175,7 @@ def asked_for(
         For each pair of an asset and a shard the version of the rows that ask, and what to hand
         to the next look.
     """
-    call = lake.root / _CALL
+    call = lake.places.asked_again
     called_at = str(call.stat().st_mtime_ns) if call.exists() else ""
     found, versions = {}, {_CALL: called_at}
     if looked_at.get(_CALL) != called_at:
@@ -191,7 +191,9 @@ def asked_for(
 
 def _call(lake: Lake) -> None:
     """Let the time be known at which somebody asked."""
-    (lake.root / _CALL).touch()
+    call = lake.places.asked_again
+    call.parent.mkdir(parents=True, exist_ok=True)
+    call.touch()
 
 
 def _asks(lake: Lake, table: Table, shard: str) -> bool:

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
-from genre_assets.lake.durable import written_whole
 from genre_assets.lake.schemas import ID3_TAGS, TRACKS
+from genre_assets.lake.storage import written_whole
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.shards import FOLDER_SHARDS
 

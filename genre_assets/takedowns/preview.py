@@ -93,7 +93,7 @@ def preview(lake: Lake, store: Store, kind: str, subject: str) -> Preview:
         goes.files,
         sum(row["source"] != SOURCE and row["file_bytes"] is not None for row in tracks),
         {task: len(models_of(lake, task)) for task in goes.tasks},
-        tuple(task for task in goes.tasks if (lake.root / "reports" / task).is_dir()),
+        tuple(task for task in goes.tasks if (lake.places.reports / task).is_dir()),
     )
 
 

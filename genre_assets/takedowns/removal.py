@@ -2,9 +2,6 @@
 
 import os
 import re
-import shutil
-import time
-import uuid
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +12,7 @@ from genre_assets.audio.status import Status
 from genre_assets.features.spectrogram_files import remove_contents
 from genre_assets.labels.labelling import TAKEN_DOWN
 from genre_assets.lake.files import (
+    delete_abandoned_files,
     everything_of,
     journal_files,
     journal_keys,
@@ -38,7 +36,8 @@ from genre_assets.lake.schemas import (
     derived_tables,
     task_tables,
 )
-from genre_assets.lake.set_aside import FOLDER as SET_ASIDE
+from genre_assets.lake.set_aside import delete_set_aside
+from genre_assets.lake.storage import discard, empty_trash, whole_folders
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
@@ -58,9 +57,6 @@ _TRACK_ID = re.compile(r"[a-z_]+:[\w-]+")
 
 
 _TEXTS = (".csv", ".html", ".json")
-
-
-_ASIDE = ".taken_down."
 
 
 _ABANDONED_S = 3600.0
@@ -106,7 +102,7 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
     if not lake.partitions(TAKEDOWNS):
         return Removed()
     with lake.lock(TAKEDOWNS):
-        _finish_discarding(lake)
+        empty_trash(lake.places.trash)
         recorded = lake.read(TAKEDOWNS).to_pylist()
         reached = reached_by(lake, recorded)
         gone = _Gone.of(reached)
@@ -118,9 +114,11 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
             _forget(lake, task)
         lake.write(TAKEDOWNS, TAKEDOWNS.of_rows(reached))
     rows = {table.name: _strike(lake, table, gone, log) for table in derived_tables()}
-    remove_contents(lake.root, gone.contents)
-    _delete_abandoned_files(lake)
-    _delete_damaged_files(lake)
+    remove_contents(lake.places, gone.contents)
+    for table in (*derived_tables(), *task_tables()):
+        # Nobody can say whose rows these hold.
+        delete_abandoned_files(lake, table, _ABANDONED_S)
+        delete_set_aside(lake.places, table)
     removed = Removed(
         tuple(sorted(new)),
         {name: count for name, count in rows.items() if count},
@@ -278,59 +276,28 @@ def _is_made_of(lake: Lake, task: str, gone: _Gone, doubtful_too: bool) -> bool:
 
 def models_of(lake: Lake, task: str) -> list[Path]:
     """The folders of the models of a task."""
-    folders = (lake.root / "models" / f"task={task}").glob("*/")
-    return [folder for folder in folders if not folder.name.startswith(".")]
+    return whole_folders(lake.places.models_of(task))
 
 
 def _folders_of(lake: Lake, task: str) -> list[Path]:
     # Models last: they are what shows that the rest was made of a gone track.
-    tables = [lake.root / table.name / f"task={task}" for table in task_tables()]
-    return [lake.root / "reports" / task, *tables, lake.root / "models" / f"task={task}"]
+    tables = [lake.places.partition(table, task) for table in task_tables()]
+    return [lake.places.reports / task, *tables, lake.places.models_of(task)]
 
 
 def _forget(lake: Lake, task: str) -> None:
     """Delete all that was made of a task, and leave it without members, so that it is made anew."""
     *others, models = _folders_of(lake, task)
     for folder in others:
-        _discard(lake, folder)
+        discard(folder, lake.places.trash)
     lake.write(TASK_MEMBERS, TASK_MEMBERS.empty(), task)
-    _discard(lake, models)
+    discard(models, lake.places.trash)
 
 
 def _tasks(lake: Lake) -> set[str]:
     of_tables = {str(key) for table in task_tables() for key in lake.partitions(table)}
-    of_models = {f.name.removeprefix("task=") for f in (lake.root / "models").glob("task=*/")}
-    return of_tables | of_models | {folder.name for folder in (lake.root / "reports").glob("*/")}
-
-
-def _discard(lake: Lake, folder: Path) -> None:
-    """Delete a folder, of which no one ever sees a half."""
-    with unless_vanished():
-        folder.rename(lake.root / f"{_ASIDE}{uuid.uuid4().hex}")
-    _finish_discarding(lake)
-
-
-def _finish_discarding(lake: Lake) -> None:
-    for folder in lake.root.glob(f"{_ASIDE}*"):
-        shutil.rmtree(folder)
-
-
-def _delete_abandoned_files(lake: Lake) -> None:
-    """Delete what killed runs left of files that they were writing: it may hold rows."""
-    oldest_to_keep = time.time() - _ABANDONED_S
-    for table in (*derived_tables(), *task_tables()):
-        for folder in (lake.root / table.name, lake.root / "journal" / table.name):
-            for path in folder.rglob(".*.tmp"):
-                with unless_vanished():
-                    if path.stat().st_mtime < oldest_to_keep:
-                        path.unlink()
-
-
-def _delete_damaged_files(lake: Lake) -> None:
-    """Delete what was set aside of derived tables: nobody can say whose rows it holds."""
-    for table in (*derived_tables(), *task_tables()):
-        for folder in (Path(table.name), Path("journal") / table.name):
-            shutil.rmtree(lake.root / SET_ASIDE / folder, ignore_errors=True)
+    of_models = {folder.name.removeprefix("task=") for folder in lake.places.models.glob("task=*/")}
+    return of_tables | of_models | {folder.name for folder in lake.places.reports.glob("*/")}
 
 
 def _delete_audio(lake: Lake, store: Store, gone: _Gone) -> int:

@@ -231,7 +231,7 @@ def _materialise(request):
     import dagster as dg
 
     from genre_assets.features import extraction as features
-    from genre_assets.lake import durable, journal
+    from genre_assets.lake import journal, storage
     from genre_assets.orchestration.assets.features import extraction
     from genre_assets.orchestration.assets.metadata import audio, id3_tags
     from genre_assets.orchestration.resources import resources_from
@@ -246,7 +246,7 @@ def _materialise(request):
 
         summary.warm_up = None
     if request["dies_at"] is not None:
-        _die_at(durable, request["dies_at"])
+        _die_at(storage, request["dies_at"])
     known = {"audio": audio, "id3_tags": id3_tags, "summary_features": extraction}
     settings = read_settings({"GENRE_ASSETS_DATA": request["root"], "GENRE_ASSETS_WORKERS": "1"})
     first, last = request["range"]
@@ -264,9 +264,9 @@ def _materialise(request):
     return result.success
 
 
-def _die_at(durable, moment):
+def _die_at(storage, moment):
     """Let the process be killed right before or after one of its durable writes."""
-    rename, moments = durable.rename_durably, itertools.count()
+    rename, moments = storage.move_into_place, itertools.count()
 
     def die_when_it_is_time():
         if next(moments) == moment:
@@ -277,4 +277,4 @@ def _die_at(durable, moment):
         rename(temporary, path)
         die_when_it_is_time()
 
-    durable.rename_durably = dying
+    storage.move_into_place = dying

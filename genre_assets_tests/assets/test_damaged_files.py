@@ -38,7 +38,7 @@ def test_what_was_damaged_is_set_aside_and_made_again_and_nothing_else_is(server
     stranger = lake.path(AUDIO, shards[0]).parent / "zz.parquet"
     stranger.write_bytes(b"hello")
     lake.journal(SUMMARY_FEATURES, shards[1]).append(whole["summary_features"].slice(0, 1))
-    (journal,) = lake.root.glob("journal/summary_features/*/*.parquet")
+    (journal,) = lake.places.journal(SUMMARY_FEATURES).glob("*/*.parquet")
     journal.write_bytes(journal.read_bytes()[:100])
 
     reader = Lake(lake.root, read_only=True, warn=said.append)
@@ -58,9 +58,10 @@ def test_what_was_damaged_is_set_aside_and_made_again_and_nothing_else_is(server
     analysed_again = {sha256 for sha256, count in (runs.begun() - begun).items() if count}
     of_shard = lake.read(SUMMARY_FEATURES, [shards[0]])["sha256"].to_pylist()
     assert analysed_again == set(of_shard)
-    log = (lake.root / "set_aside" / "log.txt").read_text()
+    log = (lake.places.set_aside / "log.txt").read_text()
     for path in (features, tags, stranger, journal):
-        assert (lake.root / "set_aside" / path.relative_to(lake.root)).is_file()
+        place = path.relative_to(lake.places.internal if path == journal else lake.root)
+        assert (lake.places.set_aside / place).is_file()
         assert str(path) in log
     assert json.dumps(log).count("The next run makes its rows again") == 3
 

@@ -6,7 +6,7 @@ import duckdb
 
 from genre_assets.lake.schemas import AUDIO, ID3_TAGS, SUMMARY_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.views import FILE_NAME, connect
+from genre_assets.lake.views import connect
 from genre_assets.sources.shards import FOLDER_SHARDS
 
 from .shard_runs import Runs, track, write_noise
@@ -69,13 +69,13 @@ def test_two_runs_at_a_time_lose_nothing_and_readers_see_whole_shards_only(serve
     library.change()
 
     def looked_at():
-        with duckdb.connect(str(lake.root / FILE_NAME), read_only=True) as reader:
+        with duckdb.connect(str(lake.places.views), read_only=True) as reader:
             looks = [contents_seen(reader, shards) for _ in range(2)]
         with connect(lake) as reader:
             return [*looks, contents_seen(reader, shards)]
 
     looks = looked_at()
-    stays_open = duckdb.connect(str(lake.root / FILE_NAME), read_only=True)
+    stays_open = duckdb.connect(str(lake.places.views), read_only=True)
     both = [start(), start()]
     while not all(map(runs.is_over, both)):
         looks += looked_at()

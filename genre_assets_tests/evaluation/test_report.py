@@ -3,7 +3,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from genre_assets.evaluation.reports.task import _compared, _mistakes, report_path, write_report
+from genre_assets.evaluation.reports.task import _compared, _mistakes, write_report
 from genre_assets.evaluation.scores import paired_difference
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
@@ -73,7 +73,7 @@ def report(tmp_path, trained, scored, now):
             "remarks": ["Jazz has few artists."],
             "left_out": {"no genre of this task": 7, "<silent>": 12},
         }
-        target = write_report(report_path(Lake(tmp_path), task.name), **(values | changes))
+        target = write_report(Lake(tmp_path).places.report(task.name), **(values | changes))
         assert target == tmp_path / "reports" / "test_task" / "index.html"
         text = target.read_text(encoding="utf-8")
         return text, Page(text)

@@ -418,7 +418,7 @@ class Both:
 
     @property
     def extractors(self):
-        return spectrogram_extractor(self.lake.root), summary_extractor()
+        return spectrogram_extractor(self.lake.places), summary_extractor()
 
 
 @pytest.fixture

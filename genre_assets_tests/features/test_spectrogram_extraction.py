@@ -68,7 +68,7 @@ def content(name):
 def refresh(lake, rows, workers=None):
     workers = workers or InThisProcess()
     lake.write(AUDIO, AUDIO.of_rows(rows), SHARD)
-    [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.root)], workers)
+    [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.places)], workers)
     assert lake.read(SPECTROGRAMS, [SHARD]).equals(made.features)
     assert lake.read(SPECTROGRAM_FAILURES, [SHARD]).equals(made.failures)
     return made.features.to_pylist(), made.failures.to_pylist(), workers.analysed
@@ -180,14 +180,14 @@ def test_a_content_that_has_to_go_goes_with_all_its_versions(lake, music, monkey
     refresh(lake, audio(music, a="one", b="two"))
     monkeypatch.setattr(spectrograms, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     refresh(lake, audio(music, a="one", b="two"))
-    assert remove_contents(lake.root, frozenset([content("one")])) == 2
+    assert remove_contents(lake.places, frozenset([content("one")])) == 2
     assert files(lake) == [f"{content('two')}.tfrecord"] * 2
 
 
 def test_real_workers_write_files_and_load_no_tensorflow(lake, music):
     with WorkerPool(1, warm_up) as workers:
         lake.write(AUDIO, AUDIO.of_rows(audio(music, a="two", b="none")), SHARD)
-        [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.root)], workers)
+        [made] = extract_shard(lake, SHARD, [spectrogram_extractor(lake.places)], workers)
         [(_, loaded)] = workers.run(_loads_tensorflow, ["?"], limit_s=60)
     assert loaded is False
     assert made.features["track_id"].to_pylist() == ["a", "a"]

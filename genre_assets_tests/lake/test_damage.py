@@ -268,7 +268,7 @@ def test_a_damaged_journal_costs_its_own_rows_only(lake, said, damage):
     for number in range(3):
         journal.append(SUMMARY_FEATURES.of_rows([{"track_id": f"folder:{number}"}]))
         journal.begin(f"content {number}")
-    files = sorted((lake.root / "journal/summary_features/folder_00").glob("*.parquet"))
+    files = sorted((lake.places.journal(SUMMARY_FEATURES) / "folder_00").glob("*.parquet"))
     damage(files[1])
     reader = Lake(lake.root, read_only=True, warn=said.append)
     left = ["folder:0", "folder:2"]

@@ -31,7 +31,7 @@ def test_of_both_kinds_of_features_each_took_a_part_of_the_time(lake):
         Extracted(extractor, extractor.features.empty(), extractor.failures.empty(), analysed)
         for extractor, analysed in (
             (summary_extractor(), 10),
-            (spectrogram_extractor(lake.root), 30),
+            (spectrogram_extractor(lake.places), 30),
         )
     ]
     _record_rates(lake, made, seconds=8.0)

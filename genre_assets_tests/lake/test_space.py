@@ -8,7 +8,7 @@ import pytest
 
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import DiskFullError
-from genre_assets.lake import access, durable, space
+from genre_assets.lake import access, space, storage
 from genre_assets.lake.access import require_writable, sentence_for
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.lake.tables import Lake
@@ -30,7 +30,7 @@ def full(monkeypatch):
     def fail(_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(durable.os, "fsync", fail)
+    monkeypatch.setattr(storage.os, "fsync", fail)
 
 
 def test_what_found_no_room_is_told_in_a_sentence_and_nothing_half_written_stays(lake, full):

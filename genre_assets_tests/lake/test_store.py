@@ -83,7 +83,7 @@ def test_a_forgotten_partial_leaves_nothing(store):
 def test_no_key_leads_out_of_the_folder_of_partial_files(tmp_path_factory, key):
     store = Store(tmp_path_factory.getbasetemp() / "lake")
     part = store.partial(key)
-    assert part.parent == store.root / "partial"
+    assert part.parent == store.root / ".internal" / "partial"
     assert part.resolve().parent == part.parent.resolve()
     assert len(part.name) == 64 + len(".part")
 

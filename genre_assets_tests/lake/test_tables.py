@@ -130,7 +130,7 @@ def test_what_was_begun_is_remembered_until_the_journal_is_cleared(lake):
 def test_a_cleared_journal_leaves_no_half_file_of_a_killed_run(lake):
     journal = lake.journal(TRACKS, "folder_00")
     journal.append(tracks("folder:1"))
-    folder = lake.root / "journal" / "tracks" / "folder_00"
+    folder = lake.places.journal(TRACKS) / "folder_00"
     (folder / ".1.parquet.tmp").write_bytes(b"half")
     journal.clear()
     assert list(folder.iterdir()) == []

@@ -11,7 +11,7 @@ from typing import Any
 
 import jinja2
 
-from genre_assets.lake.durable import written_whole
+from genre_assets.lake.storage import written_whole
 
 _TEMPLATES = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),

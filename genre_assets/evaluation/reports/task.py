@@ -24,17 +24,11 @@ from genre_assets.evaluation.metrics import METRICS, recall_of
 from genre_assets.evaluation.reports.figures import leak_figure, recall_figure
 from genre_assets.evaluation.reports.page import write_page
 from genre_assets.evaluation.scores import paired_difference
-from genre_assets.lake.tables import Lake
 from genre_assets.tasks.task import Task
 
 MISTAKES = 15
 _CONSTANT = "always the same"
 _PARTS = ("training", "validation", "test", "cv")
-
-
-def report_path(lake: Lake, task: str) -> Path:
-    """Where the report of a task lies in a lake."""
-    return lake.root / "reports" / task / "index.html"
 
 
 def write_report(

@@ -134,7 +134,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 )
 def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
     """One HTML page a task: scores, honest beside leaky, confusion matrix, recall, mistakes."""
-    from genre_assets.evaluation.reports.task import report_path, write_report
+    from genre_assets.evaluation.reports.task import write_report
     from genre_assets.quality.funnel import all_left_out, funnel
     from genre_assets.sources.attribution import named_tracks
 
@@ -147,7 +147,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
                 _require_scores(name, members, figures)
             notes = opened.read(TASK_NOTES, [name]).to_pylist()
             path = write_report(
-                report_path(opened, name),
+                opened.places.report(name),
                 load_tasks()[name],
                 members,
                 named_tracks(opened, ["title", "artist"]),

@@ -17,10 +17,9 @@ from genre_assets.lake.schemas import (
     SUMMARY_FEATURES,
     Table,
 )
-from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of
-from genre_assets.orchestration.assets.ingest import fma_dataset_catalogue, unpacked_dataset
+from genre_assets.orchestration.assets.ingest import fma_dataset_catalogue
 from genre_assets.orchestration.assets.materialization import (
     Account,
     Told,
@@ -111,7 +110,7 @@ def extraction(
         if SPECTROGRAMS.name in wanted:
             remove_unlisted(opened)
         # Tracks may have been taken down after their audio was read of.
-        enforce(opened, Store(opened.root), log_of(context))
+        enforce(opened, opened.store, log_of(context))
         for each in told.values():
             yield from each.results()
 
@@ -126,7 +125,7 @@ def _extractors(lake: Lake, wanted: set[str]) -> list["Extractor"]:
 
     # In this order a long clip takes least memory: the transforms of all of it, which only the
     # summary features ask for, come last.
-    known = [spectrogram_extractor(lake.root), summary_extractor()]
+    known = [spectrogram_extractor(lake.places), summary_extractor()]
     return [extractor for extractor in known if extractor.features.name in wanted]
 
 
@@ -172,7 +171,7 @@ def _precomputed_asset(
 
         with lake.open() as opened, in_one_sentence():
             account = Account()
-            folder = metadata_folder(fma_dataset.folder(), unpack_to=unpacked_dataset(opened))
+            folder = metadata_folder(fma_dataset.folder(), unpack_to=opened.places.fma_dataset)
             path = folder.folder / file_name
             found = fma_published_features.Precomputed({}, {})
             if path.exists():

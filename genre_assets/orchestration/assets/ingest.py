@@ -10,7 +10,6 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import dagster as dg
@@ -19,7 +18,6 @@ from pydantic import Field
 
 from genre_assets.lake.rates import record_rate
 from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
-from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.materialization import (
@@ -172,7 +170,7 @@ def fma_dataset_catalogue(
         catalogue = read_catalogue(
             fma_dataset.folder(),
             fma_dataset.subset,
-            unpack_to=unpacked_dataset(opened),
+            unpack_to=opened.places.fma_dataset,
             known=opened.read(TRACKS).filter(pc.field("source") == "fma_dataset"),
             believe_removals=fma_dataset.believe_removals,
             log=log_of(context),
@@ -243,7 +241,7 @@ def fetches(
                     journal = opened.journal(FETCHES, shard)
                     try:
                         rows = download_shard(
-                            listed, previous, journal, Store(opened.root), access, policy, pool,
+                            listed, previous, journal, opened.store, access, policy, pool,
                             context.run.run_id, log_of(context, shard),
                         )  # fmt: skip
                     except HostInTrouble as error:
@@ -268,13 +266,8 @@ def fetches(
             )
             if trouble:
                 raise trouble
-        enforce(opened, Store(opened.root), log_of(context))
+        enforce(opened, opened.store, log_of(context))
         yield from told.results()
-
-
-def unpacked_dataset(lake: Lake) -> Path:
-    """Where the zips of the FMA dataset are unpacked to in a lake."""
-    return lake.root / "fma_dataset"
 
 
 def _turn_at_site(

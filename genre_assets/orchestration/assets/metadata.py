@@ -7,7 +7,6 @@ import dagster as dg
 from genre_assets.audio.probe import PROBE_VERSION
 from genre_assets.lake.rates import record_rate
 from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
-from genre_assets.lake.store import Store
 from genre_assets.orchestration.asset_log import log_of
 from genre_assets.orchestration.assets.ingest import fetches, tracks
 from genre_assets.orchestration.assets.materialization import (
@@ -45,7 +44,7 @@ def audio(
     from genre_assets.takedowns.record import taken_down
 
     with lake.open() as opened, workers.open() as pool:
-        store, gone = Store(opened.root), taken_down(opened)
+        store, gone = opened.store, taken_down(opened)
         told = Told(context)
         for shard in context.partition_keys:
             account = Account()
@@ -122,7 +121,7 @@ def labels(
     with lake.open() as opened:
         account = Account()
         # A refresh that began before a take-down may have written what had to go.
-        enforce(opened, Store(opened.root), log_of(context))
+        enforce(opened, opened.store, log_of(context))
         listed = opened.read(TRACKS)
         labelled = label_tracks(
             listed,

@@ -16,7 +16,6 @@ from genre_assets.lake.schemas import (
     TRACKS,
     feature_tables,
 )
-from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.models.protocol import ModelSpec, Spectrograms
 from genre_assets.models.registry import MODELS, kinds_of, version_of
@@ -222,7 +221,7 @@ def enforce_takedowns(context: dg.AssetExecutionContext, lake: Lake) -> None:
     """Remove what a take-down that came while the asset was made has missed."""
     from genre_assets.takedowns.removal import enforce
 
-    enforce(lake, Store(lake.root), log_of(context))
+    enforce(lake, lake.store, log_of(context))
 
 
 def has_synthetic(lake: Lake, members: pa.Table) -> bool:

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from genre_assets.lake.durable import written_whole
+from genre_assets.lake.files import journal_keys
 from genre_assets.lake.schemas import PAGES
+from genre_assets.lake.storage import written_whole
 from genre_assets.lake.tables import Lake
 
 _MERGE_EVERY = 1_000
@@ -91,7 +92,7 @@ class Archive:
             "status": page.status,
             "sha256": sha256,
             "bytes": len(text),
-            "path": str(path.relative_to(self._lake.root)),
+            "path": self._lake.places.name_of(path),
         }
         self._lake.journal(PAGES, f"{page.fetched_at.astimezone(UTC):%Y-%m}").append(
             PAGES.of_rows([row])
@@ -156,8 +157,7 @@ class Archive:
 
     def _merge_journals(self) -> None:
         # A run that was killed may have left the journal of any month.
-        for folder in sorted((self._lake.root / "journal" / PAGES.name).glob("*-*")):
-            month = folder.name
+        for month in journal_keys(self._lake, PAGES):
             journal = self._lake.journal(PAGES, month)
             with self._lake.lock(PAGES, month):
                 new = journal.read()
@@ -170,7 +170,7 @@ class Archive:
         self._unmerged = 0
 
     def _path(self, sha256: str) -> Path:
-        return self._lake.root / "pages" / sha256[:2] / f"{sha256}.html.gz"
+        return self._lake.places.pages / sha256[:2] / f"{sha256}.html.gz"
 
     def _text(self, sha256: str) -> bytes | None:
         try:

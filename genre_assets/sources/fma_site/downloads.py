@@ -174,7 +174,7 @@ def without_damaged(audio: pa.Table, store: Store) -> pa.Table:
     rows = audio.to_pylist()
     for row in rows:
         path = Path(row["path"]) if row["path"] and row["sha256"] else None
-        if path and path.is_relative_to(store.root / "files") and path.stem != row["sha256"]:
+        if path and store.holds(path) and path.stem != row["sha256"]:
             store.remove(path.stem)
             row |= dict.fromkeys(set(row) - {"track_id", "path", "probe_version"})
             row["status"] = str(Status.MISSING)

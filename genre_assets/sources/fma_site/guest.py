@@ -120,7 +120,7 @@ class Guest:
         """Turns at the interval that is wanted, or that a host asks for where it is longer."""
         if not self.site.is_live:
             # A replica is one lake's own.
-            lock = lake.root / "locks" / "fma_site.lock"
+            lock = lake.places.lock("fma_site")
             return Pace(max(self.interval_s or 0.0, crawl_delay), lock)
         wanted = POLITE_INTERVAL_S if self.interval_s is None else self.interval_s
         lock = own_temp_folder() / "fma_site.lock"

@@ -15,6 +15,7 @@ import stamina
 
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import DiskFullError, UserError
+from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
@@ -110,7 +111,7 @@ class Refresh:
         return sorted(p for p in (self.store.root / "files").rglob("*") if p.is_file())
 
     def leftovers(self):
-        return sorted((self.store.root / "partial").glob("*"))
+        return sorted(Places(self.store.root).partial.glob("*"))
 
 
 @pytest.fixture
@@ -540,7 +541,7 @@ def started(root, base):
 
 
 def part_sizes(root):
-    return [path.stat().st_size for path in root.glob("partial/*.part")]
+    return [path.stat().st_size for path in Places(Path(root)).partial.glob("*.part")]
 
 
 def wait_until(condition):
