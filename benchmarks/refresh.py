@@ -582,13 +582,13 @@ ASSETS = {
 # --- the same through Dagster ---
 
 
-class Guest:
+class SiteAccess:
     """Stands in for the guest of the site, and gives it pages that lie in a folder."""
 
     site = Site(SITE)
 
     @contextmanager
-    def visit(self, lake: Lake, archive: Archive, log) -> Iterator["Guest"]:
+    def visit(self, lake: Lake, archive: Archive, log) -> Iterator["SiteAccess"]:
         """Open no browser."""
         self.read = _reader(lake, archive)
         yield self
@@ -646,7 +646,7 @@ def _materialize(
     from genre_assets.orchestration.console import one_line_console
     from genre_assets.orchestration.resources import FmaSite, LakeResource
 
-    FmaSite.guest = lambda self: Guest()
+    FmaSite.guest = lambda self: SiteAccess()
     site, lake = FmaSite(genres=list(GENRES)), LakeResource(root=str(root))
     job = dg.Definitions(
         assets=defs.assets,

@@ -14,7 +14,7 @@ from genre_assets.lake.views import connect
 from genre_assets.orchestration import checks
 from genre_assets.orchestration.resources import FmaSite
 from genre_assets.quality.failed_tracks import failed_tracks
-from genre_assets.refresh.retry import asked_for
+from genre_assets.refresh.retry import requested_retries
 from genre_assets.takedowns.request import take_down
 
 SHARD = "folder_00"
@@ -62,7 +62,7 @@ def lake(tmp_path, tempo_failures, monkeypatch):
 def test_a_retry_can_be_requested_of_it_and_starts_the_asset_that_makes_it(lake, capsys):
     assert main(["retry", "--table", "tempo_failures", "--status", "silent"]) == 0
     assert "the next run of tempos for folder_00 tries again" in capsys.readouterr().out
-    assert list(asked_for(lake, {})[0]) == [("tempos", SHARD)]
+    assert list(requested_retries(lake, {})[0]) == [("tempos", SHARD)]
 
 
 def test_a_take_down_leaves_nothing_of_a_track_in_it(lake, tempo_failures):

@@ -12,7 +12,7 @@ from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
 from genre_assets.refresh.plan import plan_of
-from genre_assets.refresh.retry import ask_again
+from genre_assets.refresh.retry import request_retry
 from genre_assets.sources.attribution import write_attribution
 from genre_assets.takedowns.record import taken_down
 from genre_assets.takedowns.removal import enforce
@@ -54,7 +54,7 @@ def commands(root):
         "plan": lambda: plan_of(looks),
         "query": query,
         "snippet": snippet,
-        "retry": lambda: ask_again(writes),
+        "retry": lambda: request_retry(writes),
         "take-down": lambda: enforce(writes, Store(root)),
         "credits": lambda: write_attribution(
             writes.read(TABLES["tracks"]), [], root / "credits.csv"

@@ -7,8 +7,8 @@ from genre_assets.errors import UserError
 from genre_assets.features.dsp.compilation import compilation_lock
 from genre_assets.lake.tables import Lake
 from genre_assets.own_temp import own_temp_folder
+from genre_assets.sources.fma_site.access import SiteAccess
 from genre_assets.sources.fma_site.address import Site
-from genre_assets.sources.fma_site.guest import Guest
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ def test_locks_of_all_runs_lie_there_and_follow_no_link(shared, tmp_path):
     for name in ("fma_site", "compiles"):
         for end in (".lock", ".lock.not_before"):
             (shared / f"genre_assets-{name}-{os.getuid()}{end}").symlink_to(victim)
-    with Guest(Site("https://freemusicarchive.org"))._pace(Lake(tmp_path)).turn():
+    with SiteAccess(Site("https://freemusicarchive.org"))._pace(Lake(tmp_path)).turn():
         pass
     with compilation_lock():
         pass

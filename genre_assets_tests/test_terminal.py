@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.table import Table as Grid
 
-from genre_assets.cli.answers import print_csv, print_json, print_rows
 from genre_assets.cli.command_line import command_line
+from genre_assets.cli.query_output import print_csv, print_json, print_rows
 from genre_assets.lake.schemas import AUDIO, REJECTED_ROWS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.console import _OneLine

@@ -214,9 +214,9 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _retry(options: argparse.Namespace) -> int:
-    from genre_assets.refresh.retry import ask_again
+    from genre_assets.refresh.retry import request_retry
 
-    say(str(ask_again(_existing_lake(), options.table, options.status, options.track)))
+    say(str(request_retry(_existing_lake(), options.table, options.status, options.track)))
     return 0
 
 
@@ -276,7 +276,7 @@ def _attribution(options: argparse.Namespace) -> int:
 def _query(options: argparse.Namespace) -> int:
     import duckdb
 
-    from genre_assets.cli.answers import print_csv, print_json, print_rows
+    from genre_assets.cli.query_output import print_csv, print_json, print_rows
     from genre_assets.lake.views import connect, why_refused
 
     show = print_csv if options.csv else print_json if options.json else print_rows

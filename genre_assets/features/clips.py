@@ -111,7 +111,7 @@ def needs(
         (Need.NOTHING, _in(content, up_to_date(features, versions, audio)["sha256"].chunks)),
         (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
         (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
-        (Need.ASKED, _in(content, asked.chunks)),
+        (Need.REQUESTED, _in(content, asked.chunks)),
         (Need.VERSION, _in(content, of_content)),
         (Need.CHANGED, _in(audio["track_id"], of_track)),
         otherwise=Need.NEW,

@@ -32,7 +32,7 @@ from genre_assets.features.clips import (
 from genre_assets.features.dsp.compilation import require_a_place_for_kernels
 from genre_assets.lake.journal import Batches
 from genre_assets.lake.schemas import AUDIO, Table
-from genre_assets.lake.staleness import is_due, with_journal
+from genre_assets.lake.staleness import needs_work, with_journal
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import Log, Progress, silent
 
@@ -96,7 +96,7 @@ class Extracted:
 
 
 @dataclass(frozen=True)
-class DueClip:
+class PendingClip:
     """A clip and what computes the features that are due of it, by the name of their table."""
 
     clip: Clip
@@ -160,7 +160,7 @@ class _Part:
     def due(self, audio: pa.Table) -> dict[str, Clip]:
         """A clip of each content that is due, by its SHA-256."""
         features, failures = self._known()
-        due = audio.filter(is_due(needs(self.extractor.versions, audio, features, failures)))
+        due = audio.filter(needs_work(needs(self.extractor.versions, audio, features, failures)))
         return one_of_each_content(usable_clips(due))
 
     def begun(self) -> Counter[str]:
@@ -207,7 +207,7 @@ class _Part:
 def _extract_into_journals(
     parts: list[_Part], audio: pa.Table, workers: WorkerPool, log: Log
 ) -> None:
-    due = _due_clips(parts, audio)
+    due = _pending_clips(parts, audio)
     if not due:
         return
     require_a_place_for_kernels(log)
@@ -233,13 +233,13 @@ def _extract_into_journals(
             progress.count(failed=any(isinstance(each, AudioError) for each in found.values()))
 
 
-def _due_clips(parts: list[_Part], audio: pa.Table) -> list[DueClip]:
+def _pending_clips(parts: list[_Part], audio: pa.Table) -> list[PendingClip]:
     """What is due of each content, in the order of work."""
     due = {part.name: part.due(audio) for part in parts}
     clips = {sha256: clip for of_part in due.values() for sha256, clip in of_part.items()}
     begun = sum((part.begun() for part in parts), Counter())
     return [
-        DueClip(
+        PendingClip(
             clip,
             {p.name: p.extractor.compute for p in parts if clip.sha256 in due[p.name]},
         )
@@ -247,7 +247,7 @@ def _due_clips(parts: list[_Part], audio: pa.Table) -> list[DueClip]:
     ]
 
 
-def _noted(due: list[DueClip], parts: list[_Part]) -> Iterator[DueClip]:
+def _noted(due: list[PendingClip], parts: list[_Part]) -> Iterator[PendingClip]:
     for item in due:
         for part in parts:
             if part.name in item.compute:
@@ -255,7 +255,7 @@ def _noted(due: list[DueClip], parts: list[_Part]) -> Iterator[DueClip]:
         yield item
 
 
-def analyse(due: DueClip) -> dict[str, object]:
+def analyse(due: PendingClip) -> dict[str, object]:
     """Compute what is due of a clip, from one decoding and one of each transform.
 
     Runs in a worker.

@@ -118,7 +118,7 @@ class Places:
         return self._internal("partial")
 
     @property
-    def asked_again(self) -> Path:
+    def retry_requested(self) -> Path:
         """An empty file, written anew whenever somebody asks for another try."""
         return self._internal("asked_again")
 

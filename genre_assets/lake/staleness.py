@@ -34,11 +34,11 @@ class Need(StrEnum):
     """It failed in a way that another try may mend."""
     TAKEN_DOWN = "after a take-down"
     """It was deleted, because it was made of a track that was taken down."""
-    ASKED = "asked for again"
+    REQUESTED = "retry requested"
     """Somebody asked for another try."""
 
 
-def is_due(needs: pa.ChunkedArray) -> pa.ChunkedArray:
+def needs_work(needs: pa.ChunkedArray) -> pa.ChunkedArray:
     """Which rows mean work, by what they need."""
     idle = pa.array([Need.NOTHING, Need.NO_FILE], pa.string())
     return pc.invert(pc.is_in(needs, value_set=idle))

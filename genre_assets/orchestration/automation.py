@@ -41,7 +41,7 @@ one_run_for_a_range = dg.BackfillPolicy.single_run()
 one_run_a_task = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """A task that has too few tracks fails alone."""
 
-ASKED_UNASKED = {"genre_assets/asked_by": "automation"}
+REQUESTED_BY_AUTOMATION = {"genre_assets/asked_by": "automation"}
 """Tag of the runs that no person asked for."""
 
 WEEKLY = "0 5 * * 1"
@@ -67,7 +67,7 @@ _failed_for_the_first_time = (
 )
 
 
-def _unanswered(happened: dg.AutomationCondition) -> dg.AutomationCondition:
+def _pending(happened: dg.AutomationCondition) -> dg.AutomationCondition:
     """True from when something happens until a request that came after it."""
     # Not until an update: a run that was going when its input changed has read the old one, and
     # its end is no answer. And not by a request of the same tick in which more happened: a tick
@@ -97,7 +97,7 @@ _waits_for_no_one = (
 )
 
 stale = (
-    _unanswered(
+    _pending(
         # It was never made, such as after the first sweep.
         _if.newly_missing()
         # The extractor, probe or reader has another version: its code_version says so.
@@ -116,7 +116,7 @@ stale = (
 """When a shard of ``fetches``, ``audio``, ``id3_tags`` or ``summary_features`` is made anew."""
 
 stale_if_made = (
-    _unanswered(
+    _pending(
         (
             _if.code_version_changed()
             | _if.any_deps_match(_changed_elsewhere)
@@ -128,7 +128,7 @@ stale_if_made = (
 )
 """When a shard of ``spectrograms`` is made anew that someone once asked for."""
 
-_labels_wanted = _unanswered(
+_labels_wanted = _pending(
     _if.newly_missing()
     | _if.code_version_changed()
     # Updated, not changed: a track that got another title or genre has the same audio as before,
@@ -155,7 +155,7 @@ stale_labels = (
 
 
 stale_task = (
-    _unanswered(
+    _pending(
         (
             _if.code_version_changed()
             # Who takes part depends on labels and on who has features. Every refresh of shards
@@ -182,7 +182,7 @@ learnt from is what the lake shows, and no condition needs to look into a table.
 """
 
 stale_model = (
-    _unanswered(
+    _pending(
         (
             _if.code_version_changed()
             # A report shows titles and tags too, but a new title is no reason to write it anew.
@@ -204,7 +204,7 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
     # a person switched on.
     default_status=dg.DefaultSensorStatus.RUNNING,
     minimum_interval_seconds=30,
-    run_tags=ASKED_UNASKED,
+    run_tags=REQUESTED_BY_AUTOMATION,
     description="Brings up to date what changed, stage after stage: shards, labels, the tasks in "
     "use and their models.",
 )
@@ -219,16 +219,16 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
 )
 def try_again(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
     """Makes the shards anew in which ``genre-assets retry`` asked for another try."""
-    from genre_assets.refresh.retry import asked_for
+    from genre_assets.refresh.retry import requested_retries
 
-    found, looked_at = asked_for(Lake(lake.root), json.loads(context.cursor or "{}"))
+    found, looked_at = requested_retries(Lake(lake.root), json.loads(context.cursor or "{}"))
     return dg.SensorResult(
         run_requests=[
             dg.RunRequest(
                 run_key=f"{asset} {shard} {version}",
                 asset_selection=[dg.AssetKey(asset)],
                 partition_key=shard,
-                tags=ASKED_UNASKED,
+                tags=REQUESTED_BY_AUTOMATION,
             )
             for (asset, shard), version in found.items()
         ],

@@ -21,7 +21,7 @@ from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.policy import LICENCE_COLUMNS, excluded_by_policy
 
 if TYPE_CHECKING:
-    from genre_assets.sources.fma_site.guest import Guest
+    from genre_assets.sources.fma_site.access import SiteAccess
 
 
 class LakeResource(dg.ConfigurableResource):
@@ -162,14 +162,14 @@ class FmaSite(dg.ConfigurableResource):
         "(GENRE_ASSETS_CHROMIUM_NO_SANDBOX).",
     )
 
-    def guest(self) -> "Guest":
+    def site_access(self) -> "SiteAccess":
         """Who asks the site, and how.
 
         Raises:
             dagster.Failure: If no site is set.
             UserError: If the site is live and that was not allowed.
         """
-        from genre_assets.sources.fma_site.guest import Guest
+        from genre_assets.sources.fma_site.access import SiteAccess
 
         if not self.base:
             raise dg.Failure(
@@ -179,7 +179,7 @@ class FmaSite(dg.ConfigurableResource):
             )
         site = Site(self.base)
         require_opt_in(site, self.live, self.contact)
-        return Guest(
+        return SiteAccess(
             site,
             self.contact,
             self.interval_s,

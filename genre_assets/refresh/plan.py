@@ -34,7 +34,7 @@ from genre_assets.lake.schemas import (
     TRACKS,
     Table,
 )
-from genre_assets.lake.staleness import Need, is_due, with_journal
+from genre_assets.lake.staleness import Need, needs_work, with_journal
 from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.refresh.model_states import model_states
@@ -95,7 +95,7 @@ _FAILURE_COLUMNS = ["track_id", "sha256", "extractor_version", "status"]
 _TAKEN_DOWN = "taken_down"
 """What the downloads call it, too."""
 _NOT_WORTH_TELLING = frozenset({"stored", "gone"})
-_SAME_FILE = pa.array([Need.NOTHING, Need.VERSION, Need.ASKED, Need.FAILED], pa.string())
+_SAME_FILE = pa.array([Need.NOTHING, Need.VERSION, Need.REQUESTED, Need.FAILED], pa.string())
 """Needs of a file that is the one of its row: its content is known."""
 _TRIES = 5
 
@@ -241,7 +241,7 @@ class _Shards:
 
         to_come = sum(part.items for part in parts)
         needs = probing.needs(tracks, audio)
-        due, of_known_file = is_due(needs), pc.is_in(needs, value_set=_SAME_FILE)
+        due, of_known_file = needs_work(needs), pc.is_in(needs, value_set=_SAME_FILE)
         rows = probing.rows_of(tracks, audio)
         stays = pc.and_(of_known_file, pc.or_(pc.invert(due), pc.is_valid(rows["sha256"])))
         parts.append(
@@ -264,7 +264,7 @@ class _Shards:
         return parts
 
     def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> Work:
-        access = Access(self._site, "", Pace(0.0), _AsToldLast(fetches))
+        access = Access(self._site, "", Pace(0.0), _AsLastSeen(fetches))
         journal = self._lake.journal(FETCHES, shard)
         choice = Choice.of(fetches, journal, self._store, self._policy, access)
         due, left = Counter(), Counter()
@@ -321,7 +321,7 @@ class _Shards:
                 self.listed_at[source] = moment
 
 
-class _AsToldLast(Robots):
+class _AsLastSeen(Robots):
     """The robots.txt of the file host, by what it forbade when files were last asked for."""
 
     def __init__(self, fetches: pa.Table):
@@ -337,7 +337,7 @@ class _AsToldLast(Robots):
 
 def _counted(needs: pa.ChunkedArray, keys: pa.ChunkedArray) -> dict[str, int]:
     """How many items are due, by why; rows of one key are one item."""
-    due = is_due(needs)
+    due = needs_work(needs)
     named = zip(keys.filter(due).to_pylist(), needs.filter(due).to_pylist(), strict=True)
     first: dict[str, str] = {}
     for key, need in named:

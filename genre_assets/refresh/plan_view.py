@@ -27,7 +27,7 @@ _WORK = {
 _WHY = {
     str(Need.LOST): "lost since",
     str(Need.VERSION): "made by another version of the code",
-    str(Need.ASKED): "marked with retry",
+    str(Need.REQUESTED): "marked with retry",
     str(Need.NO_FILE): "without audio here",
     str(Status.MISSING): "without audio here",
 }

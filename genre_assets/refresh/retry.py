@@ -29,7 +29,7 @@ from genre_assets.lake.schemas import (
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.progress import counted
-from genre_assets.sources.fma_site.downloads import ASKED_AGAIN
+from genre_assets.sources.fma_site.downloads import RETRY_REQUESTED
 from genre_assets.sources.fma_site.transfer import TRANSIENT
 from genre_assets.suggestions import did_you_mean, unknown
 from genre_assets.tags.reading import NOTHING_TO_READ
@@ -55,7 +55,7 @@ _CALL = "asked_again"
 
 
 @dataclass
-class Asked:
+class RetryRequest:
     """What another try was asked for.
 
     Attributes:
@@ -107,9 +107,9 @@ class Asked:
         return "\n".join(lines)
 
 
-def ask_again(
+def request_retry(
     lake: Lake, table: str | None = None, status: str | None = None, track_id: str | None = None
-) -> Asked:
+) -> RetryRequest:
     """Ask for another try of what failed.
 
     Args:
@@ -134,7 +134,7 @@ def ask_again(
         raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}")
     there = listed.filter(pc.is_null(listed["gone_at"])).to_pylist()
     url_of = {row["track_id"]: row["file_url"] for row in there}
-    request = _Request(lake, status, track_id, url_of, Asked(table=table))
+    request = _Request(lake, status, track_id, url_of, RetryRequest(table=table))
     try:
         for name in [table] if table else tables:
             for shard in lake.partitions(tables[name]):
@@ -161,7 +161,7 @@ def _refuse_unknown_kind(lake: Lake, kind: str) -> None:
         raise unknown("kind of failure", kind, known)
 
 
-def asked_for(
+def requested_retries(
     lake: Lake, looked_at: Mapping[str, str]
 ) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
     """Find the shards in which another try is asked for.
@@ -175,7 +175,7 @@ def asked_for(
         For each pair of an asset and a shard the version of the rows that ask, and what to hand
         to the next look.
     """
-    call = lake.places.asked_again
+    call = lake.places.retry_requested
     called_at = str(call.stat().st_mtime_ns) if call.exists() else ""
     found, versions = {}, {_CALL: called_at}
     if looked_at.get(_CALL) != called_at:
@@ -184,19 +184,19 @@ def asked_for(
         for shard in map(str, lake.partitions(table)):
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
-            if looked_at.get(place) != version and _asks(lake, table, shard):
+            if looked_at.get(place) != version and _has_request(lake, table, shard):
                 found[table.written_with.name, shard] = f"{version} {called_at}"
     return found, versions
 
 
 def _call(lake: Lake) -> None:
     """Let the time be known at which somebody asked."""
-    call = lake.places.asked_again
+    call = lake.places.retry_requested
     call.parent.mkdir(parents=True, exist_ok=True)
     call.touch()
 
 
-def _asks(lake: Lake, table: Table, shard: str) -> bool:
+def _has_request(lake: Lake, table: Table, shard: str) -> bool:
     if column := table.version:
         return lake.read(table, [shard], columns=[column])[column].null_count > 0
     tries = lake.read(table, [shard], columns=["track_id", "fetched_at", "outcome"])
@@ -204,7 +204,7 @@ def _asks(lake: Lake, table: Table, shard: str) -> bool:
         row["track_id"]: row["outcome"]
         for row in sorted(tries.to_pylist(), key=lambda row: row["fetched_at"])
     }
-    return ASKED_AGAIN in latest.values()
+    return RETRY_REQUESTED in latest.values()
 
 
 @dataclass(frozen=True)
@@ -223,7 +223,7 @@ class _Request:
     status: str | None
     track_id: str | None
     url_of: dict[str, str | None]
-    asked: Asked
+    asked: RetryRequest
 
     def mark(self, table: Table, shard: str) -> None:
         """Mark what matches in one shard.
@@ -278,11 +278,11 @@ class _Request:
             if row["track_id"] in self.url_of and self.url_of[row["track_id"]] == row["url"]:
                 latest[row["track_id"]] = row
         self.asked.waiting += sum(
-            row["outcome"] == ASKED_AGAIN and self._is_meant(row, ASKED_AGAIN)
+            row["outcome"] == RETRY_REQUESTED and self._is_meant(row, RETRY_REQUESTED)
             for row in latest.values()
         )
         new = [
-            _asking(row)
+            _request_row(row)
             for row in latest.values()
             if row["attempts"]
             and row["outcome"] not in ("ok", "taken_down")
@@ -330,7 +330,7 @@ def _without_version(rows: pa.Table, table: Table, key: str, marked: pa.Array) -
     return rows.set_column(column, rows.schema.field(name), kept)
 
 
-def _asking(row: dict) -> dict:
+def _request_row(row: dict) -> dict:
     return {
         "track_id": row["track_id"],
         "url": row["url"],
@@ -338,6 +338,6 @@ def _asking(row: dict) -> dict:
         "fetched_at": datetime.now(UTC),
         "bytes": 0,
         "attempts": 0,
-        "outcome": ASKED_AGAIN,
+        "outcome": RETRY_REQUESTED,
         "reason": f"Another try was asked for; the last one: {row['reason']}",
     }

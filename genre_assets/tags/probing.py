@@ -123,7 +123,7 @@ def needs(tracks: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
         (Need.NEW, pc.or_(pc.invert(is_known), pc.is_null(row["path"]))),
         (Need.FAILED, still_missing),
         (Need.CHANGED, pc.invert(same_file)),
-        (Need.ASKED, pc.is_null(version)),
+        (Need.REQUESTED, pc.is_null(version)),
         (Need.VERSION, pc.invert(is_ours)),
         otherwise=Need.FAILED,
     )

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, AudioError, Status
 from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import ID3_TAGS
-from genre_assets.lake.staleness import Need, first_that_holds, is_due
+from genre_assets.lake.staleness import Need, first_that_holds, needs_work
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.tags.fields import Tags
 
@@ -72,7 +72,7 @@ def read_tags_of_shard(
     """
     files = sorted(audio.to_pylist(), key=lambda file: file["track_id"])
     known = {row["sha256"]: row for row in previous.filter(_settled(previous)).to_pylist()}
-    due = audio.filter(is_due(needs(audio, previous))).sort_by("track_id")
+    due = audio.filter(needs_work(needs(audio, previous))).sort_by("track_id")
     unknown = {_content(file): file["path"] for file in due.to_pylist()}
     found: dict[str, Tags] = {}
     progress = Progress("files' tags read", len(unknown), log)
@@ -117,7 +117,7 @@ def needs(audio: pa.Table, previous: pa.Table) -> pa.ChunkedArray:
     return first_that_holds(
         (Need.NOTHING, pc.is_in(audio["status"], value_set=_UNREAD)),
         (Need.NOTHING, pc.is_in(content, value_set=settled)),
-        (Need.ASKED, pc.and_(is_known, pc.is_null(version))),
+        (Need.REQUESTED, pc.and_(is_known, pc.is_null(version))),
         (Need.VERSION, pc.and_(is_known, pc.not_equal(version, READER_VERSION))),
         (Need.FAILED, is_known),
         (Need.NEW, pc.or_(pc.is_null(of_track), pc.invert(was_read))),

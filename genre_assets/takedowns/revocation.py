@@ -11,7 +11,7 @@ from genre_assets.lake.schemas import FETCHES, REVOKED_TAKEDOWNS, TAKEDOWNS, TRA
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.progress import Log, counted, silent
-from genre_assets.sources.fma_site.downloads import ASKED_AGAIN, SOURCE
+from genre_assets.sources.fma_site.downloads import RETRY_REQUESTED, SOURCE
 from genre_assets.suggestions import did_you_mean
 from genre_assets.takedowns.record import names_of, taken_down
 
@@ -165,7 +165,7 @@ def _ask_again(lake: Lake, track_ids: set[str], now: datetime, log: Log) -> None
                     "fetched_at": max(now, row["fetched_at"] + timedelta(microseconds=1)),
                     "bytes": 0,
                     "attempts": 0,
-                    "outcome": ASKED_AGAIN,
+                    "outcome": RETRY_REQUESTED,
                     "reason": "Its take-down was revoked.",
                 }
                 for row in latest.values()

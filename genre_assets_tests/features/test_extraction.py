@@ -12,7 +12,7 @@ from genre_assets.audio.workers import WorkerPool
 from genre_assets.errors import UserError
 from genre_assets.features import extraction, spectrograms, summary
 from genre_assets.features.clips import Clip
-from genre_assets.features.extraction import DueClip, analyse, extract_shard
+from genre_assets.features.extraction import PendingClip, analyse, extract_shard
 from genre_assets.features.spectrogram_extraction import spectrogram_extractor
 from genre_assets.features.summary import (
     COLUMNS,
@@ -353,7 +353,7 @@ def test_a_file_that_changed_after_its_probe_is_no_features_of_its_old_content(
     now = path.stat()
     clip = Clip("a", "old", path, 1.0, now.st_size - more_bytes, now.st_mtime_ns - later_ns)
     with pytest.raises(AudioError, match="changed after it was probed"):
-        analyse(DueClip(clip, {}))
+        analyse(PendingClip(clip, {}))
 
 
 @pytest.mark.parametrize("emptied_first", [False, True])
@@ -375,7 +375,7 @@ def test_a_file_that_changes_while_it_is_decoded_has_no_features(
     monkeypatch.setattr(decode, "read_audio", read_while_it_changes)
     clip = Clip("a", "old content", path, 1.0, found.st_size, found.st_mtime_ns)
     with pytest.raises(AudioError, match="changed after it was probed") as caught:
-        analyse(DueClip(clip, {}))
+        analyse(PendingClip(clip, {}))
     assert caught.value.status == Status.FAILED
 
 
@@ -384,7 +384,7 @@ class Both:
 
     def __init__(self, folder):
         self.lake = Lake(folder / "lake")
-        self.asked_for = {}
+        self.requested_retries = {}
         self.breaks_at = self.breaks_while = None
         rows = []
         for name, seconds in (("long", 11), ("short", 3)):
@@ -402,14 +402,14 @@ class Both:
         for item in items:
             if item.clip.track_id == self.breaks_at:
                 raise KeyboardInterrupt
-            self.asked_for[item.clip.track_id] = sorted(item.compute)
+            self.requested_retries[item.clip.track_id] = sorted(item.compute)
             if item.clip.track_id == self.breaks_while:
                 raise KeyboardInterrupt
             yield item, function(item)
 
     def refresh(self, *extractors):
         """What is asked for of each track, and what stands in the tables afterwards."""
-        self.asked_for = {}
+        self.requested_retries = {}
         made = extract_shard(self.lake, SHARD, extractors, workers=self)
         return {
             of.name: (of.features["track_id"].to_pylist(), of.failures["track_id"].to_pylist())
@@ -445,15 +445,15 @@ def test_of_each_kind_only_what_is_due_is_computed(both, monkeypatch):
     spectrograms_, summary_ = both.extractors
     both.refresh(summary_)
     both.refresh(spectrograms_, summary_)
-    assert both.asked_for == {"long": ["spectrograms"], "short": ["spectrograms"]}
+    assert both.requested_retries == {"long": ["spectrograms"], "short": ["spectrograms"]}
     both.refresh(spectrograms_, summary_)
-    assert both.asked_for == {}
+    assert both.requested_retries == {}
     monkeypatch.setattr(summary, "EXTRACTOR_VERSION", EXTRACTOR_VERSION + 1)
     both.refresh(*both.extractors)
-    assert both.asked_for == {"long": ["summary_features"], "short": ["summary_features"]}
+    assert both.requested_retries == {"long": ["summary_features"], "short": ["summary_features"]}
     monkeypatch.setattr(spectrograms, "EXTRACTOR_VERSION", spectrograms.EXTRACTOR_VERSION + 1)
     both.refresh(summary_extractor())
-    assert both.asked_for == {}
+    assert both.requested_retries == {}
 
 
 def test_a_killed_run_of_both_kinds_goes_on_where_it_was(both):
@@ -462,7 +462,7 @@ def test_a_killed_run_of_both_kinds_goes_on_where_it_was(both):
         both.refresh(*both.extractors)
     both.breaks_at = None
     made = both.refresh(*both.extractors)
-    assert list(both.asked_for) == ["short"]
+    assert list(both.requested_retries) == ["short"]
     assert made["summary_features"] == (["long", "short"], [])
     assert made["spectrograms"] == (["long"], ["short"])
 
@@ -474,7 +474,7 @@ def test_a_clip_that_took_a_run_of_one_kind_down_comes_last_in_a_run_of_both(bot
         both.refresh(summary_)
     both.breaks_while = None
     both.refresh(spectrograms_, summary_)
-    assert list(both.asked_for) == ["short", "long"]
+    assert list(both.requested_retries) == ["short", "long"]
 
 
 def test_an_error_nobody_foresaw_in_one_kind_leaves_the_other_whole(both):
@@ -504,9 +504,9 @@ def test_a_run_waits_for_another_one_of_either_kind_and_says_so(both, table):
         work = threading.Thread(target=extract_shard, args=arguments)
         work.start()
         assert waiting.wait(10)
-        assert both.asked_for == {}
+        assert both.requested_retries == {}
     work.join(60)
-    assert list(both.asked_for) == ["long", "short"]
+    assert list(both.requested_retries) == ["long", "short"]
 
 
 def test_locks_are_taken_in_one_order_however_the_kinds_are_named(both, monkeypatch):

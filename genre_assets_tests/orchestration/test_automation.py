@@ -21,7 +21,7 @@ from genre_assets.definitions import build_definitions
 from genre_assets.lake.schemas import AUDIO, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.automation import (
-    ASKED_UNASKED,
+    REQUESTED_BY_AUTOMATION,
     keep_up_to_date,
     present_partitions,
     shards,
@@ -32,7 +32,7 @@ from genre_assets.orchestration.checks import Check, Subject, checks_of
 from genre_assets.orchestration.resources import FmaSite, LakeResource
 from genre_assets.orchestration.settings import read_settings
 from genre_assets.quality.verdict import Verdict
-from genre_assets.refresh.retry import ask_again
+from genre_assets.refresh.retry import request_retry
 from genre_assets.sources.shards import SHARDS
 from genre_assets.tasks.task import load_tasks
 
@@ -53,7 +53,7 @@ TWO_MODELS = ["models/majority", "models/svm"]
 EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
 MONDAY = datetime(2026, 11, 23, 4, 59, 30, tzinfo=UTC)
 
-Asked = dict[str, set[str | None]]
+Requested = dict[str, set[str | None]]
 
 
 class Platform:
@@ -108,7 +108,7 @@ class Platform:
                 )
             )
 
-    def tick(self) -> Asked:
+    def tick(self) -> Requested:
         """What one evaluation of the conditions asks for."""
         registered = cache(self.instance.get_dynamic_partitions)
         # Dagster looks them up thousands of times, and none is added meanwhile.
@@ -121,7 +121,7 @@ class Platform:
         asked = {key.to_user_string(): set(result.get_requested_partitions(key)) for key in keys}
         return {name: partitions for name, partitions in asked.items() if partitions}
 
-    def carry_out(self, asked: Asked) -> None:
+    def carry_out(self, asked: Requested) -> None:
         """Launch what was asked for, ranges of shards in one run each."""
         runs: dict[tuple[str | None, ...], list[str]] = {}
         for name, partitions in asked.items():
@@ -154,7 +154,7 @@ class Platform:
         keys = map(dg.AssetKey.from_user_string, names)
         return [resolver.get_status(key, partition) for key in keys]
 
-    def rest(self, most_ticks: int = 20) -> list[Asked]:
+    def rest(self, most_ticks: int = 20) -> list[Requested]:
         """Tick and carry out until nothing more is asked for: what each tick asked for."""
         asked = []
         while each := self.tick():
@@ -340,7 +340,7 @@ def test_what_fails_is_asked_for_once_more_and_not_for_ever(fresh, name):
 def test_what_failed_is_made_at_the_second_try_and_what_follows_from_it(fresh, name):
     fresh.broken = {name}
     fresh.sweep(FIRST, version="2")
-    asked: Asked = {}
+    asked: Requested = {}
     while name not in asked:
         asked = fresh.tick()
         fresh.carry_out(asked)
@@ -473,7 +473,7 @@ class TestTasks:
 def test_the_automation_is_on_and_marks_its_runs():
     assert list(defs.sensors or []) == [keep_up_to_date, try_again, present_partitions]
     assert keep_up_to_date.default_status == dg.DefaultSensorStatus.RUNNING
-    assert keep_up_to_date.run_tags == ASKED_UNASKED
+    assert keep_up_to_date.run_tags == REQUESTED_BY_AUTOMATION
 
 
 def test_another_try_that_was_asked_for_is_made_once(tmp_path):
@@ -497,7 +497,7 @@ def test_another_try_that_was_asked_for_is_made_once(tmp_path):
         return [(r.asset_selection, r.partition_key) for r in result.run_requests]
 
     assert look() == []
-    assert ask_again(lake).marked == {"audio": {"folder_00": 1}}
+    assert request_retry(lake).marked == {"audio": {"folder_00": 1}}
     assert look() == [([dg.AssetKey("audio")], "folder_00")]
     assert look() == []
     lake.write(AUDIO, AUDIO.of_rows([failed | {"probe_version": 2}, sound]), "folder_00")

@@ -41,7 +41,7 @@ from genre_assets.models.storage import save_model
 from genre_assets.models.training import train
 from genre_assets.refresh.plan import Plan, Work, plan_of
 from genre_assets.refresh.plan_view import as_json, print_plan
-from genre_assets.refresh.retry import ask_again
+from genre_assets.refresh.retry import request_retry
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
     Policy,
@@ -309,11 +309,11 @@ def test_a_failure_of_the_machine_is_tried_again_and_one_of_the_file_is_not(lake
 def test_what_is_asked_for_again_is_planned_with_that_reason_until_it_is_tried(lake, refresh):
     refresh.all()
     assert told(plan_of(lake)) == {}
-    ask_again(lake)
+    request_retry(lake)
     plan = plan_of(lake)
     assert told(plan) == {
-        "audio": {"asked for again": 1},
-        "summary_features": {"asked for again": 1},
+        "audio": {"retry requested": 1},
+        "summary_features": {"retry requested": 1},
     }
     assert refresh.all() == (1, 0, 1)
     assert plan_of(lake).is_empty
@@ -390,7 +390,7 @@ def test_whatever_happened_a_run_does_what_was_planned_and_no_more_than_at_most(
             lake.write(TRACKS, TRACKS.of_rows([state_row(n, s) for n, s in enumerate(library)]),
                        SHARD)  # fmt: skip
             if asks:
-                ask_again(lake)
+                request_retry(lake)
             for asset, run in (
                 ("audio", refresh.audio),
                 ("id3_tags", refresh.tags),
@@ -522,9 +522,9 @@ def test_lost_moved_and_asked_for_downloads_say_so(lake, site):
     list_site(
         lake, site_track(0), site_track(1, file_url=f"{FILES}/0.mp3"), site_track(2), site_track(3)
     )
-    ask_again(lake, table="fetches")
+    request_retry(lake, table="fetches")
     plan = plan_of(lake, site.base)
-    assert told(plan)["fetches"] == {"lost": 1, "changed": 1, "asked for again": 2}
+    assert told(plan)["fetches"] == {"lost": 1, "changed": 1, "retry requested": 2}
     assert download(lake, site) == 3  # two of them ask for the same address
     assert "fetches" not in told(plan_of(lake, site.base))
 
@@ -749,7 +749,7 @@ def test_the_command_line_plans_retries_and_plans_again(refresh, capsys):
     assert "1 failure in feature_failures marked" in capsys.readouterr().out
     assert cli.main(["plan", "--asset", "summary_features", "--json"]) == 0
     [work] = json.loads(capsys.readouterr().out)["work"]
-    assert work["due"] == {"asked for again": 1}
+    assert work["due"] == {"retry requested": 1}
     assert cli.main(["plan", "--asset", "nothing"]) == 2
     assert "use one of fetches" in capsys.readouterr().err
 

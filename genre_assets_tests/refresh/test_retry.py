@@ -20,7 +20,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect
-from genre_assets.refresh.retry import RUN_ID, ask_again, asked_for
+from genre_assets.refresh.retry import RUN_ID, request_retry, requested_retries
 from genre_assets.tags.reading import READER_VERSION
 
 SHARD = "folder_00"
@@ -78,7 +78,7 @@ def marked(lake, table, version):
 
 def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
     write(lake, AUDIO, audio("a", "ok", reason=None), audio("b", "truncated"))
-    asked = ask_again(lake)
+    asked = request_retry(lake)
     assert asked.marked == {"audio": {SHARD: 1}}
     assert lake.read(AUDIO).to_pylist()[1] | {"probe_version": PROBE_VERSION} == {
         name: None for name in AUDIO.schema.names
@@ -93,7 +93,7 @@ def test_a_failure_of_a_file_is_marked_and_keeps_its_reason(lake):
 
 def test_what_every_run_tries_again_is_counted_and_left(lake):
     write(lake, AUDIO, audio("a", "worker_died"), audio("b", "missing", sha256=None))
-    asked = ask_again(lake)
+    asked = request_retry(lake)
     # Of a file that is not there, nothing was tried.
     assert (asked.marked, asked.anyway) == ({}, 1)
     assert "1 failure may be due to the machine and not to the file: every run" in str(asked)
@@ -102,11 +102,11 @@ def test_what_every_run_tries_again_is_counted_and_left(lake):
 def test_kind_track_and_table_narrow_what_is_asked_for(lake):
     write(lake, AUDIO, audio("a", "truncated"), audio("b", "silent"), audio("c", "silent"))
     write(lake, FEATURE_FAILURES, failure("d", "silent"))
-    assert ask_again(lake, table="audio", status="silent", track_id="folder:c").marked == {
+    assert request_retry(lake, table="audio", status="silent", track_id="folder:c").marked == {
         "audio": {SHARD: 1}
     }
     assert marked(lake, AUDIO, "probe_version") == ["c"]
-    assert ask_again(lake, status="silent").marked == {
+    assert request_retry(lake, status="silent").marked == {
         "audio": {SHARD: 1}, "feature_failures": {SHARD: 1},
     }  # fmt: skip
     assert marked(lake, AUDIO, "probe_version") == ["b", "c"]
@@ -115,15 +115,15 @@ def test_kind_track_and_table_narrow_what_is_asked_for(lake):
 def test_asking_twice_marks_once(lake):
     write(lake, AUDIO, audio("a", "truncated"))
     write(lake, FETCHES, fetch("a", "removed"))
-    assert len(ask_again(lake).marked) == 2
-    assert ask_again(lake).marked == {}
+    assert len(request_retry(lake).marked) == 2
+    assert request_retry(lake).marked == {}
 
 
 def test_the_file_of_a_track_that_is_gone_is_not_asked_for(lake):
     write(lake, TRACKS, track("a", gone_at=NOW), track("b"))
     write(lake, AUDIO, audio("a", "truncated"), audio("b", "truncated"))
     write(lake, FETCHES, fetch("a", "removed"))
-    assert ask_again(lake).marked == {"audio": {SHARD: 1}}
+    assert request_retry(lake).marked == {"audio": {SHARD: 1}}
     assert marked(lake, AUDIO, "probe_version") == ["b"]
 
 
@@ -133,10 +133,10 @@ def test_tags_are_read_again_for_all_tracks_of_the_content(lake):
         tags("a", "bad_tags", sha256="same"), tags("b", "bad_tags", sha256="same"),
         tags("c", "no_tags"), tags("d", "unreadable"), tags("e", "ok"),
     )  # fmt: skip
-    assert ask_again(lake, track_id="folder:a").marked == {"id3_tags": {SHARD: 1}}
+    assert request_retry(lake, track_id="folder:a").marked == {"id3_tags": {SHARD: 1}}
     assert marked(lake, ID3_TAGS, "reader_version") == ["a", "b"]
-    assert ask_again(lake).marked == {}
-    assert ask_again(lake, status="no_tags").marked == {"id3_tags": {SHARD: 1}}
+    assert request_retry(lake).marked == {}
+    assert request_retry(lake, status="no_tags").marked == {"id3_tags": {SHARD: 1}}
 
 
 def test_a_failure_in_the_journal_of_a_killed_run_is_asked_for_too(lake):
@@ -144,7 +144,7 @@ def test_a_failure_in_the_journal_of_a_killed_run_is_asked_for_too(lake):
     write(lake, FEATURE_FAILURES)
     journal = lake.journal(FEATURE_FAILURES, SHARD)
     journal.append(FEATURE_FAILURES.of_rows([failure("a", "silent")]))
-    assert ask_again(lake).marked == {"feature_failures": {SHARD: 1}}
+    assert request_retry(lake).marked == {"feature_failures": {SHARD: 1}}
 
     class Workers:
         def run(self, function, items, limit_s, name):
@@ -161,7 +161,7 @@ def test_asking_for_a_download_adds_a_row_and_changes_none(lake):
             fetch("f", "taken_down")]  # fmt: skip
     write(lake, FETCHES, *rows)
     before = lake.read(FETCHES).to_pylist()
-    asked = ask_again(lake)
+    asked = request_retry(lake)
     assert (asked.marked, asked.anyway) == ({"fetches": {SHARD: 2}}, 1)
     after = lake.read(FETCHES).to_pylist()
     assert [row for row in after if row["run_id"] != RUN_ID] == before
@@ -178,12 +178,12 @@ def test_only_the_last_try_of_the_present_address_counts(lake):
         fetch("a", "removed"), fetch("a", "ok", fetched_at=later),
         fetch("b", "removed", url="https://x/old"),
     )  # fmt: skip
-    assert ask_again(lake).marked == {}
+    assert request_retry(lake).marked == {}
 
 
 def test_the_views_show_what_was_marked(lake):
     write(lake, AUDIO, audio("a", "truncated"))
-    ask_again(lake)
+    request_retry(lake)
     with connect(lake) as connection:
         found = connection.execute("SELECT status, probe_version FROM audio").fetchall()
     assert found == [("truncated", None)]
@@ -195,24 +195,25 @@ def test_a_shard_that_a_run_is_at_work_on_is_refused(lake):
         lake.lock(SUMMARY_FEATURES, SHARD),
         pytest.raises(UserError, match="A run is at work on summary_features of folder_00: "),
     ):
-        ask_again(lake)
+        request_retry(lake)
     assert marked(lake, FEATURE_FAILURES, "extractor_version") == []
 
 
 def test_a_track_or_table_that_is_not_there_is_one_clear_sentence(lake):
     with pytest.raises(UserError, match=r"No source ever listed a track with the id 'folder:z'"):
-        ask_again(lake, track_id="folder:z")
+        request_retry(lake, track_id="folder:z")
     with pytest.raises(UserError, match="'tracks' holds no failures: use one of fetches, audio"):
-        ask_again(lake, table="tracks")
+        request_retry(lake, table="tracks")
 
 
 def test_when_nothing_matches_it_says_what_there_is(lake):
-    assert str(ask_again(lake)) == "Nothing was marked: there is nothing to retry."
+    assert str(request_retry(lake)) == "Nothing was marked: there is nothing to retry."
     assert (
-        str(ask_again(lake, "audio")) == "Nothing was marked: there is nothing to retry in audio."
+        str(request_retry(lake, "audio"))
+        == "Nothing was marked: there is nothing to retry in audio."
     )
     write(lake, AUDIO, audio("a", "silent"), audio("b", "silent"), audio("c", "truncated"))
-    said = str(ask_again(lake, status="not_audio"))
+    said = str(request_retry(lake, status="not_audio"))
     assert said == (
         "Nothing was marked, because no failure matches. The failures are: silent (2), "
         "truncated (1)."
@@ -222,25 +223,25 @@ def test_when_nothing_matches_it_says_what_there_is(lake):
 def test_many_shards_are_counted_and_not_named(lake):
     for n in range(6):
         lake.write(AUDIO, AUDIO.of_rows([audio("abcdef"[n], "silent")]), f"folder_{n:02d}")
-    said = str(ask_again(lake))
+    said = str(request_retry(lake))
     assert said.startswith("6 failures in audio marked: the next run of audio for 6 shards tries")
 
 
 def test_what_was_asked_for_and_not_tried_can_be_asked_for_again(lake):
     write(lake, AUDIO, audio("b", "truncated"))
-    found, looked_at = asked_for(lake, {})
+    found, looked_at = requested_retries(lake, {})
     assert found == {}
-    ask_again(lake)
-    found, looked_at = asked_for(lake, looked_at)
+    request_retry(lake)
+    found, looked_at = requested_retries(lake, looked_at)
     assert list(found) == [("audio", SHARD)]
-    assert asked_for(lake, looked_at)[0] == {}
-    asked = ask_again(lake)
+    assert requested_retries(lake, looked_at)[0] == {}
+    asked = request_retry(lake)
     assert (asked.marked, asked.waiting) == ({}, 1)
     assert "1 failure marked before, and not tried since." in str(asked)
-    again, looked_at = asked_for(lake, looked_at)
+    again, looked_at = requested_retries(lake, looked_at)
     assert again.keys() == found.keys() and again != found
-    assert ask_again(lake, status="silent").waiting == 0
-    assert asked_for(lake, looked_at)[0] == {}
+    assert request_retry(lake, status="silent").waiting == 0
+    assert requested_retries(lake, looked_at)[0] == {}
 
 
 @pytest.mark.parametrize("table", failure_tables())
@@ -276,4 +277,4 @@ def test_a_name_that_is_not_known_is_refused_and_the_nearest_one_named(
 
 def test_a_kind_of_failure_that_only_this_lake_has_is_known(lake):
     write(lake, FETCHES, fetch("a", "a_teapot"))
-    assert ask_again(lake, status="a_teapot").marked == {"fetches": {SHARD: 1}}
+    assert request_retry(lake, status="a_teapot").marked == {"fetches": {SHARD: 1}}

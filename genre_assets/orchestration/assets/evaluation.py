@@ -16,7 +16,11 @@ from genre_assets.lake.schemas import (
 from genre_assets.models.registry import MODELS
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.ingest import tracks
-from genre_assets.orchestration.assets.materialization import Account, in_one_sentence, table_asset
+from genre_assets.orchestration.assets.materialization import (
+    StepRecord,
+    in_one_sentence,
+    table_asset,
+)
 from genre_assets.orchestration.assets.metadata import id3_tags
 from genre_assets.orchestration.assets.models import (
     enforce_takedowns,
@@ -52,7 +56,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
     with lake.open() as opened:
         for name in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             members = opened.read(TASK_MEMBERS, [name])
             with in_one_sentence():
                 honest, leaky, notes = gather_predictions(
@@ -64,7 +68,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
             for note in notes:
                 warnings_of(context)(note)
             context.add_asset_metadata(
-                account.metadata(
+                record.metadata(
                     members.num_rows,
                     honest,
                     models=dg.MetadataValue.json(sorted(set(honest["model"].to_pylist()))),
@@ -86,7 +90,7 @@ def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
     with lake.open() as opened:
         for name in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             honest = opened.read(PREDICTIONS, [name])
             leaky = opened.read(LEAKY_PREDICTIONS, [name])
             members = opened.read(TASK_MEMBERS, [name])
@@ -95,7 +99,7 @@ def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
             figures = score(honest, leaky, members, made_at=datetime.now(UTC))
             opened.write(SCORES, figures, name)
             context.add_asset_metadata(
-                account.metadata(honest.num_rows, figures), partition_key=name
+                record.metadata(honest.num_rows, figures), partition_key=name
             )
 
 
@@ -111,7 +115,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 
     with lake.open() as opened:
         for name in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             figures = opened.read(SCORES, [name])
             best = choose_champion(
                 figures,
@@ -123,7 +127,7 @@ def champion(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
             for why in best["why"].to_pylist():
                 log_of(context)(f"The champion of {name} is {best['model'][0]}. {why}")
             opened.write(CHAMPIONS, best, name)
-            context.add_asset_metadata(account.metadata(figures.num_rows, best), partition_key=name)
+            context.add_asset_metadata(record.metadata(figures.num_rows, best), partition_key=name)
 
 
 @dg.asset(
@@ -140,7 +144,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
 
     with lake.open() as opened:
         for name in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             members = opened.read(TASK_MEMBERS, [name])
             figures = opened.read(SCORES, [name])
             with in_one_sentence():
@@ -164,9 +168,7 @@ def evaluation_report(context: dg.AssetExecutionContext, lake: LakeResource) -> 
             write_credits(opened, members, path.parent)
             enforce_takedowns(context, opened)
             context.add_asset_metadata(
-                account.metadata(
-                    members.num_rows, members, report=dg.MetadataValue.path(str(path))
-                ),
+                record.metadata(members.num_rows, members, report=dg.MetadataValue.path(str(path))),
                 partition_key=name,
             )
 

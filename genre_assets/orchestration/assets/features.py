@@ -21,8 +21,8 @@ from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of
 from genre_assets.orchestration.assets.ingest import fma_dataset_catalogue
 from genre_assets.orchestration.assets.materialization import (
-    Account,
-    Told,
+    PartitionResults,
+    StepRecord,
     column_schema,
     failures,
     in_one_sentence,
@@ -91,17 +91,17 @@ def extraction(
         in_one_sentence(),
     ):
         extractors = _extractors(opened, wanted)
-        told = {e.features.name: Told(context, e.features.name) for e in extractors}
+        results = {e.features.name: PartitionResults(context, e.features.name) for e in extractors}
         for shard in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             extracted = extract_shard(opened, shard, extractors, pool, log_of(context, shard))
             tracks = opened.read(AUDIO, [shard], ["track_id"]).num_rows
             _, seconds = pool.work_done()
             _record_rates(opened, extracted, seconds)
             for made in extracted:
-                told[made.name].of(
+                results[made.name].add(
                     shard,
-                    account.metadata(
+                    record.metadata(
                         tracks, made.features, failures(made.failures), **_on_disk(opened, made)
                     ),
                     opened.version(made.extractor.features, shard),
@@ -111,8 +111,8 @@ def extraction(
             remove_unlisted(opened)
         # Tracks may have been taken down after their audio was read of.
         enforce(opened, opened.store, log_of(context))
-        for each in told.values():
-            yield from each.results()
+        for each in results.values():
+            yield from each.all()
 
 
 def _warm_up(wanted: set[str]) -> Callable[[], None]:
@@ -137,7 +137,7 @@ def _record_rates(lake: Lake, extracted: "list[Extracted]", seconds: float) -> N
 
 
 def _on_disk(lake: Lake, made: "Extracted") -> dict[str, int]:
-    """What is told of spectrograms beside their rows."""
+    """Metadata of spectrograms beside their rows."""
     from genre_assets.features.spectrogram_files import bytes_there
 
     if made.name != SPECTROGRAMS.name:
@@ -170,7 +170,7 @@ def _precomputed_asset(
         from genre_assets.sources.removals import refuse_mass_loss
 
         with lake.open() as opened, in_one_sentence():
-            account = Account()
+            record = StepRecord()
             folder = metadata_folder(fma_dataset.folder(), unpack_to=opened.places.fma_dataset)
             path = folder.folder / file_name
             found = fma_published_features.Precomputed({}, {})
@@ -188,7 +188,7 @@ def _precomputed_asset(
                 if path.exists()
                 else f"The dataset has no {file_name}, so there is nothing to take."
             )
-            return account.result(
+            return record.result(
                 rows.num_rows + left_out,
                 rows,
                 found.left_out,

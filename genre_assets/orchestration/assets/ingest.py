@@ -1,7 +1,7 @@
 """Ingest: the catalogues of the sources, the tracks that they list, and what is downloaded.
 
 A catalogue asset sweeps its source and writes the shards of the table ``tracks``; ``tracks``
-itself is an external asset, told of each shard together with a fingerprint of its rows, so that
+itself is an external asset, reported shard by shard with a fingerprint of its rows, so that
 an unchanged sweep starts nothing downstream.
 """
 
@@ -21,8 +21,8 @@ from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, 
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.materialization import (
-    Account,
-    Told,
+    PartitionResults,
+    StepRecord,
     column_schema,
     failures,
     in_one_sentence,
@@ -77,8 +77,8 @@ def fma_site_catalogue(
     from genre_assets.sources.fma_site.known import Known
 
     with lake.open() as opened, in_one_sentence():
-        account = Account()
-        guest = fma_site.guest()
+        record = StepRecord()
+        guest = fma_site.site_access()
         # Two sweeps at a time would ask twice and lose each other's sightings.
         with (
             _turn_at_site(opened, context),
@@ -109,16 +109,16 @@ def fma_site_catalogue(
                 opened.write(SWEEPS, failed)
                 raise
             swept_now = swept.sweeps.filter(pc.field("sweep_id") == archive.sweep_id)
-            told = ["genre", "mode", "claimed", "distinct", "new", "complete", "reason"]
+            shown = ["genre", "mode", "claimed", "distinct", "new", "complete", "reason"]
             try:
                 result = _record_sweep(
                     context,
                     opened,
                     "fma_site",
                     swept.catalogue,
-                    account,
+                    record,
                     fma_site.believe_removals,
-                    sweeps=dg.MetadataValue.json(swept_now.select(told).to_pylist()),
+                    sweeps=dg.MetadataValue.json(swept_now.select(shown).to_pylist()),
                 )
             except SourceError as error:
                 opened.write(SWEEPS, given_up(swept.sweeps, archive.sweep_id, error))
@@ -141,7 +141,7 @@ def folder_catalogue(
     from genre_assets.sources.folder import read_catalogue
 
     with lake.open() as opened, in_one_sentence():
-        account = Account()
+        record = StepRecord()
         catalogue = read_catalogue(
             music_folder.path(),
             opened.read(TRACKS).filter(pc.field("source") == "folder"),
@@ -151,7 +151,7 @@ def folder_catalogue(
             log=log_of(context),
         )
         believe_removals = music_folder.believe_removals
-        return _record_sweep(context, opened, "folder", catalogue, account, believe_removals)
+        return _record_sweep(context, opened, "folder", catalogue, record, believe_removals)
 
 
 @table_asset(
@@ -166,7 +166,7 @@ def fma_dataset_catalogue(
     from genre_assets.sources.fma_dataset import read_catalogue
 
     with lake.open() as opened, in_one_sentence():
-        account = Account()
+        record = StepRecord()
         catalogue = read_catalogue(
             fma_dataset.folder(),
             fma_dataset.subset,
@@ -176,7 +176,7 @@ def fma_dataset_catalogue(
             log=log_of(context),
         )
         believe_removals = fma_dataset.believe_removals
-        return _record_sweep(context, opened, "fma_dataset", catalogue, account, believe_removals)
+        return _record_sweep(context, opened, "fma_dataset", catalogue, record, believe_removals)
 
 
 tracks = dg.AssetSpec(
@@ -218,9 +218,9 @@ def fetches(
         in_one_sentence(),
     ):
         access = trouble = None
-        told = Told(context)
+        results = PartitionResults(context)
         for shard in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             # Read anew for each shard: a first download takes days.
             gone = taken_down(opened)
             policy = Policy(
@@ -237,7 +237,7 @@ def fetches(
                         f"{counted(listed.num_rows, 'track')} of a site in {shard}."
                     )
                 elif listed.num_rows:
-                    access = access or fma_site.guest().file_access(opened, log_of(context))
+                    access = access or fma_site.site_access().file_access(opened, log_of(context))
                     journal = opened.journal(FETCHES, shard)
                     try:
                         rows = download_shard(
@@ -252,10 +252,10 @@ def fetches(
                     opened.write(FETCHES, rows, shard)
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
             asked = tried.filter(pc.field("attempts") > 0).num_rows
-            record_rate(opened, FETCHES.name, asked, account.seconds)
-            told.of(
+            record_rate(opened, FETCHES.name, asked, record.seconds)
+            results.add(
                 shard,
-                account.metadata(
+                record.metadata(
                     listed.num_rows,
                     rows,
                     failures(tried, "outcome", FETCHES.no_failure),
@@ -267,7 +267,7 @@ def fetches(
             if trouble:
                 raise trouble
         enforce(opened, opened.store, log_of(context))
-        yield from told.results()
+        yield from results.all()
 
 
 def _turn_at_site(
@@ -282,7 +282,7 @@ def _record_sweep(
     lake: Lake,
     source: str,
     catalogue: Catalogue,
-    account: Account,
+    record: StepRecord,
     believe_removals: bool,
     **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
@@ -306,7 +306,7 @@ def _record_sweep(
         catalogue.gone,
         believe_removals=believe_removals,
     )
-    fingerprints = _tell_of_tracks(context, lake)
+    fingerprints = _report_tracks(context, lake)
     record_rejections(lake, source, catalogue.rejected)
     for note in catalogue.skipped:
         log_of(context)(note)
@@ -323,12 +323,12 @@ def _record_sweep(
     ]
     said.append(f"{gone or 'no'} known {'tracks have' if gone > 1 else 'track has'} disappeared")
     log_of(context)("; ".join(said))
-    return account.result(
+    return record.result(
         rows_in=listed + rejected,
         rows=catalogue.tracks,
         failed={"rejected": rejected} if rejected else None,
         values_left_out=left_out[Kind.VALUE],
-        version=[f"{shard} {told}" for shard, told in sorted(fingerprints.items())],
+        version=[f"{shard} {fingerprint}" for shard, fingerprint in sorted(fingerprints.items())],
         gone=gone,
         notes=dg.MetadataValue.json(catalogue.notes + catalogue.skipped),
         **more,
@@ -339,8 +339,8 @@ _VERSION = "lake_version"
 """Metadata by which a materialisation of ``tracks`` says which file it speaks of."""
 
 
-def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
-    """Tell Dagster of each shard of ``tracks`` that is another than it was last told.
+def _report_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, str]:
+    """Report each shard of ``tracks`` to Dagster that changed since the last report.
 
     Returns:
         The fingerprint of every shard.
@@ -348,13 +348,13 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
     from genre_assets.sources.sweeps import shards_other_than
 
     register_partitions(context.instance, lake)
-    # Two sweeps that tell at a time would leave the older word as the last.
+    # Of two sweeps that report at a time, the older one might be the last.
     with lake.lock(TRACKS):
-        told, fingerprints = {}, {}
+        reported, fingerprints = {}, {}
         for shard in filter(None, lake.partitions(TRACKS)):
-            if last := _last_told(context.instance, shard):
-                told[shard], fingerprints[shard] = last
-        for state in shards_other_than(lake, told):
+            if last := _last_reported(context.instance, shard):
+                reported[shard], fingerprints[shard] = last
+        for state in shards_other_than(lake, reported):
             fingerprints[state.shard] = state.fingerprint
             context.log_event(
                 dg.AssetMaterialization(
@@ -371,8 +371,8 @@ def _tell_of_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, 
     return fingerprints
 
 
-def _last_told(instance: dg.DagsterInstance, shard: str) -> tuple[str, str] | None:
-    """The version and fingerprint of a shard that Dagster was last told, if a sweep told it."""
+def _last_reported(instance: dg.DagsterInstance, shard: str) -> tuple[str, str] | None:
+    """The version and fingerprint of a shard that a sweep last reported to Dagster, if one did."""
     of_shard = dg.AssetRecordsFilter(asset_key=dg.AssetKey("tracks"), asset_partitions=[shard])
     for record in instance.fetch_materializations(of_shard, limit=1).records:
         last = record.asset_materialization

@@ -1,4 +1,4 @@
-"""What a materialisation says of itself: counts in, out and failed, a sample, seconds and rate."""
+"""The metadata of a materialisation: counts in, out and failed, a sample, seconds and rate."""
 
 import hashlib
 import time
@@ -72,10 +72,10 @@ def counts(values: pa.ChunkedArray) -> dg.JsonMetadataValue:
     return dg.MetadataValue.json(dict(Counter(v or "" for v in values.to_pylist()).most_common(50)))
 
 
-class Told:
-    """What Dagster is told of the partitions that a run made: metadata, and a version of the rows.
+class PartitionResults:
+    """What a run reports to Dagster of each partition: metadata, and a version of its rows.
 
-    What is made of a partition that came out the same as before is not out of date.
+    Whatever was made from a partition that came out the same as before stays up to date.
 
     Args:
         context: Of the step that makes the asset.
@@ -87,11 +87,11 @@ class Told:
         self._key = dg.AssetKey(asset) if asset else context.asset_key
         self._of: dict[str, tuple[dict, str]] = {}
 
-    def of(self, partition: str, metadata: dict, *versions: str) -> None:
-        """Take down what is to be told of a partition, and the versions of what was written."""
+    def add(self, partition: str, metadata: dict, *versions: str) -> None:
+        """Note what to report of a partition, and the versions of what was written."""
         self._of[partition] = metadata, "-".join(versions)
 
-    def results(self) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
+    def all(self) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
         """What the asset yields at its end."""
         if len(self._of) == 1:
             ((metadata, version),) = self._of.values()
@@ -99,8 +99,8 @@ class Told:
                 asset_key=self._key, metadata=metadata, data_version=dg.DataVersion(version)
             )
             return
-        # The one result of a run speaks of all its partitions alike, so each of them is told of
-        # once more, by itself, with what the result has on record of code and inputs.
+        # The one result of a run says the same of all its partitions. So each is reported once
+        # more by itself, with the versions of code and inputs that the result recorded.
         yield dg.MaterializeResult(asset_key=self._key)
         record = self._context.instance.get_latest_materialization_event(self._key)
         assert record and record.asset_materialization
@@ -112,15 +112,15 @@ class Told:
             )
 
 
-class Account:
-    """Keeps the account of one materialisation, from when it is made."""
+class StepRecord:
+    """What one materialisation did and how long it took, from when this is made."""
 
     def __init__(self):
         self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
-        """Seconds since it was opened."""
+        """Seconds since it was made."""
         return time.monotonic() - self._started
 
     def metadata(

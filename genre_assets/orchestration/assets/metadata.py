@@ -10,8 +10,8 @@ from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, LABELS, TRACKS
 from genre_assets.orchestration.asset_log import log_of
 from genre_assets.orchestration.assets.ingest import fetches, tracks
 from genre_assets.orchestration.assets.materialization import (
-    Account,
-    Told,
+    PartitionResults,
+    StepRecord,
     counts,
     failures,
     table_asset,
@@ -45,9 +45,9 @@ def audio(
 
     with lake.open() as opened, workers.open() as pool:
         store, gone = opened.store, taken_down(opened)
-        told = Told(context)
+        results = PartitionResults(context)
         for shard in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             listed, fetched = opened.read(TRACKS, [shard]), opened.read(FETCHES, [shard])
             placed = gone.without_files(stored_paths(listed, fetched, store))
             why_missing = missing_reasons(listed, fetched, store) | gone.reasons(listed)
@@ -60,14 +60,12 @@ def audio(
                 opened.write(AUDIO, rows, shard)
                 journal.clear()
             record_rate(opened, AUDIO.name, *pool.work_done())
-            told.of(
+            results.add(
                 shard,
-                account.metadata(
-                    listed.num_rows, rows, failures(rows, no_failure=AUDIO.no_failure)
-                ),
+                record.metadata(listed.num_rows, rows, failures(rows, no_failure=AUDIO.no_failure)),
                 opened.version(AUDIO, shard),
             )
-        yield from told.results()
+        yield from results.all()
 
 
 @table_asset(
@@ -85,9 +83,9 @@ def id3_tags(
     from genre_assets.tags.reading import read_tags_of_shard
 
     with lake.open() as opened, workers.open() as pool:
-        told = Told(context)
+        results = PartitionResults(context)
         for shard in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             files = opened.read(AUDIO, [shard])
             with opened.held(ID3_TAGS, shard, log_of(context)):
                 previous = opened.read(ID3_TAGS, [shard])
@@ -95,12 +93,12 @@ def id3_tags(
                 opened.write(ID3_TAGS, rows, shard)
             record_rate(opened, ID3_TAGS.name, *pool.work_done())
             failed = failures(rows, no_failure=ID3_TAGS.no_failure)
-            told.of(
+            results.add(
                 shard,
-                account.metadata(files.num_rows, rows, failed),
+                record.metadata(files.num_rows, rows, failed),
                 opened.version(ID3_TAGS, shard),
             )
-        yield from told.results()
+        yield from results.all()
 
 
 @table_asset(
@@ -119,7 +117,7 @@ def labels(
     from genre_assets.takedowns.removal import enforce
 
     with lake.open() as opened:
-        account = Account()
+        record = StepRecord()
         # A refresh that began before a take-down may have written what had to go.
         enforce(opened, opened.store, log_of(context))
         listed = opened.read(TRACKS)
@@ -136,7 +134,7 @@ def labels(
         opened.write(LABELS, labelled.labels)
     for note in labelled.notes:
         log_of(context)(note)
-    return account.result(
+    return record.result(
         listed.num_rows,
         labelled.labels,
         version=[opened.version(LABELS)],

@@ -23,14 +23,14 @@ from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.features import echonest_features, fma_features
 from genre_assets.orchestration.assets.ingest import tracks
 from genre_assets.orchestration.assets.materialization import (
-    Account,
-    Told,
+    PartitionResults,
+    StepRecord,
     in_one_sentence,
     table_asset,
 )
 from genre_assets.orchestration.assets.metadata import labels
 from genre_assets.orchestration.automation import (
-    ASKED_UNASKED,
+    REQUESTED_BY_AUTOMATION,
     one_run_a_task,
     register_partitions,
     stale_model,
@@ -76,9 +76,9 @@ def task_dataset(
     from genre_assets.tasks.members import build_task, members_stand
 
     with lake.open() as opened:
-        told = Told(context)
+        results = PartitionResults(context)
         for name in context.partition_keys:
-            account = Account()
+            record = StepRecord()
             labelled = opened.read(LABELS)
             with in_one_sentence():
                 dataset = build_task(
@@ -92,7 +92,7 @@ def task_dataset(
                 )
             members = opened.read(TASK_MEMBERS, [name])
             stand = (
-                ASKED_UNASKED.items() <= context.run.tags.items()
+                REQUESTED_BY_AUTOMATION.items() <= context.run.tags.items()
                 and members.num_rows > 0
                 and members_stand(members, dataset.members, opened.age(TASK_MEMBERS, name))
             )
@@ -108,9 +108,9 @@ def task_dataset(
                 log_of(context)(note)
             for warning in dataset.warnings:
                 warnings_of(context)(warning)
-            told.of(
+            results.add(
                 name,
-                account.metadata(
+                record.metadata(
                     labelled.num_rows,
                     members,
                     feature_table=dataset.feature_table,
@@ -120,7 +120,7 @@ def task_dataset(
                 ),
                 fingerprint(members, features_of(opened, members)),
             )
-        yield from told.results()
+        yield from results.all()
 
 
 def _notes_of(task: str, dataset: "TaskDataset") -> pa.Table:
@@ -160,12 +160,12 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
     def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
         with lake.open() as opened:
             for name in context.partition_keys:
-                account = Account()
+                record = StepRecord()
                 with in_one_sentence():
                     members, trained = bring_up_to_date(opened, name, spec, log_of(context))
                 enforce_takedowns(context, opened)
                 context.add_asset_metadata(
-                    account.metadata(
+                    record.metadata(
                         members.num_rows,
                         trained.predictions,
                         model=dg.MetadataValue.path(str(trained.path)),

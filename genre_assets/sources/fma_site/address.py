@@ -67,7 +67,7 @@ class Site:
         """The URL of a path of the site, such as ``/genre/Techno``, where it is asked for."""
         return f"{self.base}{path}"
 
-    def asked_at(self, url: str) -> str:
+    def request_url(self, url: str) -> str:
         """Where a URL that a page named is asked for.
 
         Raises:

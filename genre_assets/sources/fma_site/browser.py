@@ -37,7 +37,7 @@ from genre_assets.sources.fma_site.orphans import adopt_orphans, reap_orphans, r
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.wire import (
     Answer,
-    NoAnswer,
+    NoResponse,
     is_no_page,
     require_page,
     with_event,
@@ -52,7 +52,7 @@ __all__ = [
     "BrowserFailed",
     "BrowserMissing",
     "Chromium",
-    "NoAnswer",
+    "NoResponse",
     "Page",
     "find_chromium",
 ]
@@ -182,7 +182,7 @@ class Browser:
 
         Raises:
             ForeignAddress: If the URL, or where it redirects to, is not of an allowed host.
-            NoAnswer: If the site does not answer in full, again and again.
+            NoResponse: If the site does not answer in full, again and again.
             BrowserFailed: If the browser is lost, again and again.
             SourceError: If the answer is no page, or too large.
         """
@@ -191,7 +191,7 @@ class Browser:
         for attempt in range(TRIES_PER_PAGE):
             try:
                 return self._ask(url)
-            except NoAnswer as no_answer:
+            except NoResponse as no_answer:
                 error = no_answer
             except _Lost as lost:
                 self.close()

@@ -148,7 +148,7 @@ def sweep_site(
         genres: Slugs of the genres.
         mode: full, incremental, or auto: full for a genre that has had no complete full sweep
             for seven days.
-        read: Reads a path or a URL of the site as a page of a kind, such as ``Visitor.read``.
+        read: Reads a path or a URL of the site as a page of a kind, such as ``PageReader.read``.
         archive: Where read pages are kept; its ``sweep_id`` is that of this sweep.
         known: What the lake knows of the site's tracks.
         sweeps: All rows of ``lake.schemas.SWEEPS``.
@@ -276,7 +276,7 @@ def _seen(
 
 def _belongs(site: Site, url: str) -> bool:
     try:
-        site.asked_at(url)
+        site.request_url(url)
     except (SourceError, ValueError):
         return False
     return True

@@ -17,7 +17,7 @@ from genre_assets.sources.policy import excluded_by_policy
 
 SOURCE = "fma_site"
 
-ASKED_AGAIN = "asked_again"
+RETRY_REQUESTED = "asked_again"
 """Outcome of a row by which somebody asked for another try: no try itself."""
 
 PAGE_NOT_READ = "page_not_read"
@@ -79,7 +79,7 @@ class Choice:
             return "taken_down", None
         if track["gone_at"] is not None:
             return "gone", None
-        asked = latest is not None and latest["outcome"] == ASKED_AGAIN
+        asked = latest is not None and latest["outcome"] == RETRY_REQUESTED
         if not asked and newest_stored(of_its_url(track, self.past), self.store):
             return "stored", None
         if refusal := self._refusal(track):
@@ -93,8 +93,8 @@ class Choice:
         latest = self.latest(track)
         if latest is None:
             return Need.CHANGED if self.past[track["track_id"]] else Need.NEW
-        if latest["outcome"] == ASKED_AGAIN:
-            return Need.ASKED
+        if latest["outcome"] == RETRY_REQUESTED:
+            return Need.REQUESTED
         if latest["sha256"]:
             return Need.LOST
         return Need.FAILED if latest["attempts"] else Need.NEW

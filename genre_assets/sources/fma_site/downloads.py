@@ -30,7 +30,7 @@ from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.fma_site.choice import (
-    ASKED_AGAIN,
+    RETRY_REQUESTED,
     SOURCE,
     Choice,
     Policy,
@@ -47,7 +47,7 @@ from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
 from genre_assets.sources.fma_site.room import megabytes, not_kept
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
 
-__all__ = ["ASKED_AGAIN", "SOURCE", "Choice", "Policy", "partial_key"]
+__all__ = ["RETRY_REQUESTED", "SOURCE", "Choice", "Policy", "partial_key"]
 
 GIVEN_UP_AFTER = 5
 """Files in a row that failed by the way or the moment, after which the host is left alone."""

@@ -54,7 +54,7 @@ class Pace:
         self._not_before = clock()
         self._one_thread = threading.Lock()
         self._changing = threading.Lock()
-        self._asking: int | None = None
+        self._request_row: int | None = None
         self._one_process: AbstractContextManager[object] = nullcontext()
         self._shared: Path | None = None
         if lock_path is not None:
@@ -67,10 +67,10 @@ class Pace:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Wait for a turn and hold it: nobody else asks until it ends."""
-        if self._asking == threading.get_ident():
+        if self._request_row == threading.get_ident():
             raise RuntimeError("A turn within a turn would wait for itself.")
         with self._one_thread, self._alone():
-            self._asking = threading.get_ident()
+            self._request_row = threading.get_ident()
             try:
                 self._learn()
                 while (left := self._not_before - self._clock()) > 0:
@@ -85,7 +85,7 @@ class Pace:
                 finally:
                     self._put_off(self._interval_s)
             finally:
-                self._asking = None
+                self._request_row = None
 
     def hold_off(self, seconds: float) -> None:
         """Let nobody ask for so many seconds, at most a day."""

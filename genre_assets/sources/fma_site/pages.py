@@ -292,14 +292,14 @@ def _document(html: str) -> LexborHTMLParser:
 def _named(tree: LexborHTMLParser) -> str:
     title = _text(tree.css_first("title"))[:100]
     named = f"the page titled {title!r}" if title else "a page without a title"
-    return f"{named}, which asks for a login" if _asks_for_login(tree) else named
+    return f"{named}, which asks for a login" if _is_login_page(tree) else named
 
 
 def _kind_of(tree: LexborHTMLParser) -> type[LayoutChanged]:
-    return LoginPage if _asks_for_login(tree) else LayoutChanged
+    return LoginPage if _is_login_page(tree) else LayoutChanged
 
 
-def _asks_for_login(tree: LexborHTMLParser) -> bool:
+def _is_login_page(tree: LexborHTMLParser) -> bool:
     if tree.css_first("input[type=password]") or tree.css_first('form[action*="login"]'):
         return True
     return bool(_LOGIN_TITLE.match(_text(tree.css_first("title"))))

@@ -89,7 +89,7 @@ class Robots:
 
 
 @dataclass(frozen=True)
-class HouseRules:
+class CrawlPolicy:
     """What the site's two hosts allow.
 
     Attributes:
@@ -184,7 +184,7 @@ def read_robots(
         SourceError: If it cannot be read: everything counts as disallowed then.
     """
     source = urljoin(host_url, "/robots.txt")
-    asked = site.asked_at(source)
+    asked = site.request_url(source)
 
     def ask() -> RobotsAnswer:
         with pace.turn():
@@ -194,7 +194,7 @@ def read_robots(
         answer = polite_retries(ask, pace)
         if answer.location is None:
             return Robots(source, _text(source, answer), answer.status)
-        asked = site.asked_at(urljoin(asked, answer.location))
+        asked = site.request_url(urljoin(asked, answer.location))
     raise SourceError(f"{source} leads from redirect to redirect: nothing there may be asked for.")
 
 

@@ -19,7 +19,6 @@ from urllib.parse import urljoin
 
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
-from genre_assets.sources.fma_site.answers import beginning, html_page, range_of
 from genre_assets.sources.fma_site.deadline import Deadline
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
@@ -29,7 +28,8 @@ from genre_assets.sources.fma_site.pace import (
     retry_after_seconds,
 )
 from genre_assets.sources.fma_site.partial import Note, Partial
-from genre_assets.sources.fma_site.robots import HouseRules, Robots
+from genre_assets.sources.fma_site.responses import beginning, html_page, range_of
+from genre_assets.sources.fma_site.robots import CrawlPolicy, Robots
 from genre_assets.sources.fma_site.room import not_kept, require_room
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Access:
     site: Site
     agent: str
     pace: Pace
-    robots: Robots | HouseRules
+    robots: Robots | CrawlPolicy
     attempts: int = 4
     timeout_s: float = 30.0
     limit_s: float = 1800.0
@@ -73,7 +73,7 @@ class Access:
     def refusal(self, url: str) -> tuple[str, str] | None:
         """Why a URL must not be asked for: the outcome and its reason, or None when it may."""
         try:
-            self.site.asked_at(url)
+            self.site.request_url(url)
         except (ForeignAddress, ValueError):
             return "foreign_address", f"{url[:200]!r} is no address of the site."
         if not self.robots.allows(url):
@@ -228,7 +228,7 @@ class FileHost:
         with self._access.pace.turn(), Deadline(self._access.timeout_s) as deadline:
             transfer.attempts += 1
             transfer.final_url, transfer.status = named, None
-            asked = self._access.site.asked_at(named)
+            asked = self._access.site.request_url(named)
             # The cookies of a host that sets many would be more than it takes with a request.
             self._client.cookies.clear()
             options = {"headers": headers, "extensions": deadline.extensions}

@@ -8,7 +8,7 @@ from genre_assets.sources.catalogue import SourceError
 _TEXT_TYPES = ("text/html", "application/xhtml+xml", "text/plain")
 
 
-class NoAnswer(SourceError):  # noqa: N818
+class NoResponse(SourceError):  # noqa: N818
     """The site did not answer, or not in full."""
 
 
@@ -65,7 +65,7 @@ def require_page(url: str, answer: Answer) -> None:
     """Refuse an answer that is no page, or not a whole one.
 
     Raises:
-        NoAnswer: If it is not whole.
+        NoResponse: If it is not whole.
         SourceError: If it is no page.
     """
     if is_no_page(answer):
@@ -74,7 +74,7 @@ def require_page(url: str, answer: Answer) -> None:
         )
     if answer.failure or not answer.ended or not answer.status:
         reason = answer.failure or "it stopped in the middle"
-        raise NoAnswer(f"{url} was not answered in full ({reason}): see whether the site is up.")
+        raise NoResponse(f"{url} was not answered in full ({reason}): see whether the site is up.")
 
 
 def is_no_page(answer: Answer) -> bool:

@@ -35,7 +35,7 @@ def browser(tmp_path_factory):
     chrome.quit()
 
 
-def asked_for(browser) -> set[str]:
+def requested_retries(browser) -> set[str]:
     """What was asked for over a network since the last call, not of the browser itself."""
     events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     return {
@@ -58,7 +58,7 @@ def test_a_browser_reads_a_listing_and_a_track_and_asks_nobody_else(browser, cor
     track = parse_track(browser.page_source)
     assert track.track_info.id == listing.rows[0].id
     assert browser.find_element("css selector", "h1").text == track.title
-    urls = asked_for(browser)
+    urls = requested_retries(browser)
     assert {f"{base}/static/site.css", f"{base}/static/banner.js"} <= urls
     assert {url for url in urls if not url.startswith(f"{base}/")} == set()
     errors = [entry for entry in browser.get_log("browser") if "favicon" not in entry["message"]]

@@ -185,7 +185,7 @@ class SmallSite:
         status, html = self._answer(url, kind)
         return KeptPage(url, url, status, html, self.clock())
 
-    def asked_for(self, kind):
+    def requested_retries(self, kind):
         return [url for asked, url in self.asked if asked == kind]
 
     def _answer(self, url, kind):

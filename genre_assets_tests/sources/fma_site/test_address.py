@@ -31,7 +31,7 @@ def test_what_is_no_address_of_a_site_is_refused(base):
 
 def test_a_replica_answers_for_every_name_of_the_site():
     for host in ("freemusicarchive.org", "files.freemusicarchive.org", "freemusicarchive.test"):
-        assert REPLICA.asked_at(f"https://{host}/a?b=c#d") == "http://127.0.0.1:8765/a?b=c"
+        assert REPLICA.request_url(f"https://{host}/a?b=c#d") == "http://127.0.0.1:8765/a?b=c"
     assert not REPLICA.is_live
     assert not Site("http://[::1]:80").is_live
 
@@ -39,7 +39,7 @@ def test_a_replica_answers_for_every_name_of_the_site():
 def test_the_live_site_is_asked_under_its_own_names_and_encrypted():
     assert LIVE.is_live
     assert Site("http://www.freemusicarchive.org/") == LIVE
-    assert LIVE.asked_at("http://files.freemusicarchive.org/x.mp3").startswith("https://files.")
+    assert LIVE.request_url("http://files.freemusicarchive.org/x.mp3").startswith("https://files.")
 
 
 @pytest.mark.parametrize(
@@ -60,19 +60,19 @@ def test_the_live_site_is_asked_under_its_own_names_and_encrypted():
 def test_any_other_address_is_refused(url):
     for site in (LIVE, REPLICA) if "org:22" not in url else (LIVE,):
         with pytest.raises(ForeignAddress):
-            site.asked_at(url)
+            site.request_url(url)
 
 
 def test_the_live_site_never_leads_to_the_demo_or_to_this_machine():
     for url in ("https://freemusicarchive.test/", "http://127.0.0.1:8765/"):
         with pytest.raises(ForeignAddress):
-            LIVE.asked_at(url)
+            LIVE.request_url(url)
 
 
 @given(st.text())
 def test_no_text_leads_off_the_site(url):
     try:
-        asked = REPLICA.asked_at(url)
+        asked = REPLICA.request_url(url)
     except ForeignAddress:
         return
     assert asked.startswith("http://127.0.0.1:8765")

@@ -10,6 +10,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site import browser as browser_module
 from genre_assets.sources.fma_site import guest as guest_module
+from genre_assets.sources.fma_site.access import SiteAccess
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
 from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.browser import (
@@ -17,12 +18,11 @@ from genre_assets.sources.fma_site.browser import (
     BrowserFailed,
     BrowserMissing,
     Chromium,
-    NoAnswer,
+    NoResponse,
     find_chromium,
 )
 from genre_assets.sources.fma_site.chromium import runs_in_sandbox
 from genre_assets.sources.fma_site.guardian import processes_of
-from genre_assets.sources.fma_site.guest import Guest
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets_tests.sources.fma_site.conftest import (
     WebAnswer,
@@ -198,7 +198,7 @@ def test_a_page_that_is_cut_in_the_middle_is_asked_for_again(visit):
 def test_a_page_that_is_always_cut_is_no_page(visit):
     web, browser = visit
     web.answers["/short"] = WebAnswer(ROW * 20, promised=99_999)
-    with pytest.raises(NoAnswer, match="/short was not answered in full") as caught:
+    with pytest.raises(NoResponse, match="/short was not answered in full") as caught:
         browser.read(f"{web.base}/short")
     assert is_one_sentence(caught.value)
 
@@ -215,7 +215,7 @@ def test_a_page_over_the_limit_is_refused(visit, monkeypatch):
 def test_a_site_that_nobody_reaches_is_no_answer(chromium):
     with (
         Browser(chromium, AGENT, ["127.0.0.1:9"]) as browser,
-        pytest.raises(NoAnswer) as caught,
+        pytest.raises(NoResponse) as caught,
     ):
         browser.read("http://127.0.0.1:9/")
     assert is_one_sentence(caught.value) and browser.restarts == 0
@@ -380,7 +380,7 @@ def test_root_reads_no_live_site_without_a_sandbox_unless_allowed(monkeypatch, t
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     monkeypatch.setattr(guest_module, "read_robots", lambda *_: asked.append(1))
     monkeypatch.setattr(guest_module, "find_chromium", lambda *_, **__: asked.append(1))
-    guest = Guest(Site("https://freemusicarchive.org"), "a@b.c")
+    guest = SiteAccess(Site("https://freemusicarchive.org"), "a@b.c")
     with (
         pytest.raises(SourceError, match="GENRE_ASSETS_CHROMIUM_NO_SANDBOX=yes"),
         guest.visit(Lake(tmp_path), None),
@@ -394,7 +394,7 @@ def test_what_runs_without_a_sandbox_is_said(monkeypatch, tmp_path, web, chromiu
     monkeypatch.setattr(os, "geteuid", lambda: 0)
     with (
         Archive(Lake(tmp_path), "s") as archive,
-        Guest(Site(web.base)).visit(Lake(tmp_path), archive, said.append),
+        SiteAccess(Site(web.base)).visit(Lake(tmp_path), archive, said.append),
     ):
         pass
     assert said == ["Chromium runs as root without its sandbox."]

@@ -138,7 +138,7 @@ def test_a_track_is_catalogued_with_its_listing_and_the_licence_of_its_page(plat
         "file_mtime_ns",
         "gone_at",
     }
-    assert here.site.asked_for("track") == [url]
+    assert here.site.requested_retries("track") == [url]
 
 
 def test_a_sweep_says_what_it_saw(platform):
@@ -167,7 +167,7 @@ def test_a_sweep_says_what_it_saw(platform):
     assert {r["last_seen_at"] for r in seen if r["genre"] == "Techno"} == {sweep["started_at"]}
     assert found.sightings.keys() == {"fma_000000"}
     # A track of both genres has one page, and it is read once.
-    assert len(here.site.asked_for("track")) == 4
+    assert len(here.site.requested_retries("track")) == 4
 
 
 def test_a_second_sweep_asks_for_no_page_of_a_known_track_and_changes_nothing(platform):
@@ -190,7 +190,7 @@ def test_only_the_pages_of_new_tracks_are_read(platform):
 
     here.sweep()
 
-    assert len(here.site.asked_for("track")) == 5
+    assert len(here.site.requested_retries("track")) == 5
     assert here.last_sweep()["new"] == 5
     assert here.tracks.num_rows == 305
 
@@ -206,7 +206,7 @@ def test_facts_of_the_listing_are_refreshed_and_the_licence_stays(platform):
     assert (track["title"], track["license_spdx"]) == ("Renamed", "CC-BY-4.0")
     assert track["attribution"].startswith('"Renamed" by Artist 1, ')
     assert track["genres"] == ["Electronic", "Drum & Bass"]
-    assert here.site.asked_for("track") == []
+    assert here.site.requested_retries("track") == []
 
 
 def test_a_genre_is_swept_in_full_again_after_seven_days(platform):
@@ -229,7 +229,7 @@ def test_a_sweep_while_the_clock_was_ahead_does_not_put_off_the_next_full_one(pl
     here.sweep()
 
     assert here.last_sweep()["mode"] == "full"
-    assert here.site.asked_for("track") == [track_info(1)["url"]]
+    assert here.site.requested_retries("track") == [track_info(1)["url"]]
 
 
 def test_a_full_sweep_that_came_to_no_end_is_made_again(platform):
@@ -250,7 +250,7 @@ def test_a_genre_that_is_asked_for_later_gets_a_full_sweep_of_its_own(platform):
 
     assert here.last_sweep("Techno")["mode"] == "incremental"
     assert here.last_sweep("House")["mode"] == "full"
-    assert len(here.site.asked_for("track")) == 297
+    assert len(here.site.requested_retries("track")) == 297
 
 
 def test_an_incremental_sweep_goes_by_what_this_genre_showed(platform):
@@ -272,12 +272,12 @@ def test_a_track_without_licence_is_catalogued_and_its_page_read_again_by_full_s
     assert track["attribution"] == f'"Track 1" by Artist 1, {SITE}/music/artist-1/album/track-1/'
 
     here.sweep()
-    assert here.site.asked_for("track") == []
+    assert here.site.requested_retries("track") == []
 
     here.site.licences[1] = "https://creativecommons.org/licenses/by-nc-nd/3.0/"
     here.site.clock.later(days=8)
     here.sweep()
-    assert len(here.site.asked_for("track")) == 1
+    assert len(here.site.requested_retries("track")) == 1
     track = here.track(1)
     assert track["license_spdx"] == "CC-BY-NC-ND-3.0"
     assert (track["allows_derivatives"], track["allows_commercial_use"]) == (False, False)
@@ -324,7 +324,7 @@ def test_one_broken_page_of_a_track_is_recorded_and_ends_nothing(platform, answe
     # Every later sweep that lists the track tries its page again, and no other one.
     here.sweep()
     assert here.last_sweep()["mode"] == "incremental"
-    assert here.site.asked_for("track") == [url]
+    assert here.site.requested_retries("track") == [url]
     assert unread_pages(here.lake) == {url: said}
     del here.site.answers[url]
     here.sweep()
@@ -367,7 +367,7 @@ def test_pages_of_tracks_that_all_fail_end_the_sweep(platform):
     with pytest.raises(SweepError, match="10 track pages in a row cannot be read") as raised:
         here.sweep()
 
-    assert len(here.site.asked_for("track")) == 11
+    assert len(here.site.requested_retries("track")) == 11
     (sweep,) = raised.value.sweeps.to_pylist()
     assert (sweep["genre"], sweep["claimed"], sweep["complete"]) == ("Techno", 20, False)
     assert sweep["reason"] == str(raised.value)
@@ -384,7 +384,7 @@ def test_a_site_that_stays_busy_is_left_alone_after_three_pages(platform):
 
     with pytest.raises(SweepError, match="3 track pages in a row"):
         here.sweep(read=busy)
-    assert len(here.site.asked_for("track")) == 3
+    assert len(here.site.requested_retries("track")) == 3
 
 
 @pytest.mark.parametrize("answer", [COOKIE_WALL, 404, 403])
@@ -400,26 +400,26 @@ def test_a_listing_that_is_none_fails_the_whole_sweep_and_no_sweep_of_it_counts(
     assert (techno["genre"], techno["distinct"], techno["complete"]) == ("Techno", 1, False)
     assert (house["genre"], house["claimed"], house["complete"]) == ("House", None, False)
     assert (house["mode"], house["reason"]) == ("full", str(raised.value))
-    assert here.site.asked_for("track") == []
+    assert here.site.requested_retries("track") == []
 
 
 def test_a_sweep_that_was_killed_asks_for_no_page_of_a_track_twice(platform):
     here = platform({"Techno": list(range(9, 0, -1))})
 
     def killed(address, kind):
-        if len(here.site.asked_for("track")) == 5:
+        if len(here.site.requested_retries("track")) == 5:
             raise KeyboardInterrupt
         return here.site.read(address, kind)
 
     with pytest.raises(KeyboardInterrupt):
         here.sweep(read=killed)
-    read_before = set(here.site.asked_for("track"))
+    read_before = set(here.site.requested_retries("track"))
     assert len(read_before) == 5
 
     here.sweep()
 
-    assert len(here.site.asked_for("track")) == 4
-    assert not read_before & set(here.site.asked_for("track"))
+    assert len(here.site.requested_retries("track")) == 4
+    assert not read_before & set(here.site.requested_retries("track"))
     assert {r["license_spdx"] for r in here.tracks.to_pylist()} == {"CC-BY-4.0"}
 
 
@@ -428,11 +428,11 @@ def test_a_page_of_a_track_that_was_kept_long_ago_is_asked_for_again(platform):
     here.sweep()
     here.site.clock.later(hours=12)
     here.sweep(mode="full")
-    assert here.site.asked_for("track") == []
+    assert here.site.requested_retries("track") == []
 
     here.site.clock.later(hours=13)
     here.sweep(mode="full")
-    assert len(here.site.asked_for("track")) == 1
+    assert len(here.site.requested_retries("track")) == 1
 
 
 def test_what_is_not_the_sites_is_not_taken(platform):
@@ -456,7 +456,7 @@ def test_what_is_not_the_sites_is_not_taken(platform):
     assert "lies outside 0 to 299999" in reasons["track 300000"]
     assert reasons["track 2"] == "Its page 'https://elsewhere.example/music/2/' is not the site's."
     assert "so it has none" in reasons["track 1"]
-    assert all(url.startswith(SITE) for url in here.site.asked_for("track"))
+    assert all(url.startswith(SITE) for url in here.site.requested_retries("track"))
 
 
 def test_genres_come_from_the_page_of_a_track_where_the_listing_shows_none(platform):
@@ -488,7 +488,7 @@ def test_a_removed_track_is_gone_after_two_full_sweeps_and_a_404_and_may_come_ba
 
     here.site.clock.later(days=8)
     here.sweep()
-    assert here.site.asked_for("track") == []
+    assert here.site.requested_retries("track") == []
     here.site.genres["Techno"].insert(0, 2)
     here.sweep()
     assert here.track(2)["gone_at"] is None
@@ -541,7 +541,7 @@ def test_importing_the_source_imports_no_parser_and_no_browser():
 
     names = "selenium selectolax httpx stamina protego"
     code = (
-        f"import sys, {module.__name__}, genre_assets.sources.fma_site.visitor; "
+        f"import sys, {module.__name__}, genre_assets.sources.fma_site.reader; "
         f"print([n for n in '{names}'.split() if n in sys.modules])"
     )
     result = subprocess.run(

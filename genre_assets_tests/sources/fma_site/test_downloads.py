@@ -25,8 +25,8 @@ from genre_assets.sources.fma_site import downloads as module
 from genre_assets.sources.fma_site import room
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
-    ASKED_AGAIN,
     GIVEN_UP_AFTER,
+    RETRY_REQUESTED,
     HostInTrouble,
     Policy,
     download_shard,
@@ -196,7 +196,7 @@ def test_a_broken_file_that_somebody_asked_for_again_is_fetched_once_more(refres
     server.files["/0.mp3"].body = clips[0]
     asking = {
         "track_id": "fma_site:0", "url": f"{FILES}/0.mp3", "run_id": "asking",
-        "fetched_at": datetime.now(UTC), "attempts": 0, "bytes": 0, "outcome": ASKED_AGAIN,
+        "fetched_at": datetime.now(UTC), "attempts": 0, "bytes": 0, "outcome": RETRY_REQUESTED,
     }  # fmt: skip
     previous = refresh.lake.read(FETCHES, [SHARD]).to_pylist()
     refresh.lake.write(FETCHES, FETCHES.of_rows([*previous, asking]), SHARD)

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from genre_assets.lake.schemas import SIGHTINGS, SWEEPS
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.archive import KeptPage
-from genre_assets.sources.fma_site.browser import BrowserFailed, NoAnswer
+from genre_assets.sources.fma_site.browser import BrowserFailed, NoResponse
 from genre_assets.sources.fma_site.gone import find_gone
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.fma_site.robots import Disallowed
@@ -139,7 +139,7 @@ def test_no_answer_but_404_and_410_makes_a_track_gone(status):
     assert status in (404, 410) or f"answers with status {status}: it is not gone" in notes[0]
 
 
-@given(st.sampled_from([SourceError, ComeBackLater, NoAnswer, BrowserFailed, Disallowed]))
+@given(st.sampled_from([SourceError, ComeBackLater, NoResponse, BrowserFailed, Disallowed]))
 def test_no_failure_makes_a_track_gone(failure):
     gone, notes, _ = gone_of([sighting("Techno", 0)], MISSED_TWICE, failure("It failed."))
 

@@ -42,7 +42,7 @@ def test_a_full_sweep_reads_every_page_once():
     assert (swept.listed, swept.duplicates) == (588, 0)
     assert (swept.complete, swept.reason) == (True, None)
     assert swept.started_at < swept.finished_at
-    assert site.asked_for("listing") == [
+    assert site.requested_retries("listing") == [
         f"{SITE}/genre/Techno?sort=date&d=0&pageSize=200&page={page}" for page in (1, 2, 3)
     ]
 
@@ -203,7 +203,7 @@ def test_broken_rows_are_rejected_with_the_page_they_stand_on():
     swept = sweep(site)
 
     assert set(swept.rows) == set(range(1, 11)) - {7}
-    assert swept.rejected[0].origin == site.asked_for("listing")[0]
+    assert swept.rejected[0].origin == site.requested_retries("listing")[0]
     assert (swept.rejected[0].place, swept.listed) == ("row 4", 10)
     assert swept.complete
     assert swept.reason is None
@@ -234,7 +234,7 @@ def test_a_page_that_was_cut_off_on_its_way_is_asked_for_once_more():
     site = SmallSite({"Techno": newest_first(400)}, answers={SECOND: "<html>"})
 
     def mend(url):
-        if site.asked_for("listing").count(SECOND) == 2:
+        if site.requested_retries("listing").count(SECOND) == 2:
             del site.answers[SECOND]
             site.before_answer = None
 

@@ -69,7 +69,7 @@ def print_json(columns: Sequence[str], rows: Rows) -> None:
     Times are ISO 8601, bytes hex, maps objects; what JSON has no number for (NaN, infinity) is
     null. Of columns of one name the later ones get a number: ``id``, ``id_2``.
     """
-    names = _told_apart(columns)
+    names = _distinct_names(columns)
     lines = (_json(dict(zip(names, row, strict=True))) for row in rows)
     first = next(lines, None)
     if first is None:
@@ -183,7 +183,7 @@ def _plain(value: object) -> object:
     return str(value)
 
 
-def _told_apart(columns: Sequence[str]) -> list[str]:
+def _distinct_names(columns: Sequence[str]) -> list[str]:
     names: list[str] = []
     for name in columns:
         candidate, number = name, 1

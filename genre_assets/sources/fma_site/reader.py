@@ -10,13 +10,13 @@ from genre_assets.progress import Log, silent
 from genre_assets.sources.fma_site.address import DEMO_SITE_HOST, Site
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.pace import Pace, polite_retries
-from genre_assets.sources.fma_site.robots import HouseRules, Robots
+from genre_assets.sources.fma_site.robots import CrawlPolicy, Robots
 
 if TYPE_CHECKING:
     from genre_assets.sources.fma_site.browser import Page
 
 
-class Visitor:
+class PageReader:
     """Reads pages of the site and keeps each answer.
 
     Args:
@@ -33,7 +33,7 @@ class Visitor:
         site: Site,
         ask: Callable[[str], Page],
         archive: Archive,
-        robots: Robots | HouseRules,
+        robots: Robots | CrawlPolicy,
         pace: Pace,
         log: Log = silent,
     ):
@@ -56,7 +56,7 @@ class Visitor:
                 busy for too long, or does not answer.
         """
         url = f"{self._own_base()}{address}" if address.startswith("/") else address
-        asked = self._site.asked_at(url)
+        asked = self._site.request_url(url)
         self._robots.check(url)
 
         def ask() -> Page:

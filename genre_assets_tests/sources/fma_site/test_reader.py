@@ -9,8 +9,8 @@ from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.browser import Page
 from genre_assets.sources.fma_site.pace import ComeBackLater, Pace
+from genre_assets.sources.fma_site.reader import PageReader
 from genre_assets.sources.fma_site.robots import Robots
-from genre_assets.sources.fma_site.visitor import Visitor
 
 NOON = datetime(2026, 8, 3, 12, tzinfo=UTC)
 REPLICA = "http://127.0.0.1:8765"
@@ -37,7 +37,7 @@ class Visit:
         self.archive = Archive(self.lake, "s1")
         self._answers = iter(answers)
         rules = Robots("https://freemusicarchive.org/robots.txt", robots)
-        self.visitor = Visitor(Site(base), self._ask, self.archive, rules, self.pace)
+        self.visitor = PageReader(Site(base), self._ask, self.archive, rules, self.pace)
 
     def _ask(self, url):
         self.asked.append(url)

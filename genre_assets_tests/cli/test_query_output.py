@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from genre_assets.cli import commands as cli
-from genre_assets.cli.answers import MOST_ROWS_SHOWN, WIDTH_IN_A_PIPE, print_rows, readable
+from genre_assets.cli.query_output import MOST_ROWS_SHOWN, WIDTH_IN_A_PIPE, print_rows, readable
 
 
 def test_a_long_text_is_wrapped_and_never_cut(capsys):

@@ -22,9 +22,9 @@ from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.browser import Browser, find_chromium
 from genre_assets.sources.fma_site.chromium import runs_in_sandbox
 from genre_assets.sources.fma_site.pace import Pace
-from genre_assets.sources.fma_site.robots import HouseRules, Robots, read_robots
+from genre_assets.sources.fma_site.reader import PageReader
+from genre_assets.sources.fma_site.robots import CrawlPolicy, Robots, read_robots
 from genre_assets.sources.fma_site.transfer import Access
-from genre_assets.sources.fma_site.visitor import Visitor
 
 POLITE_INTERVAL_S = 2.0
 """Seconds between two requests to a live site unless others are named."""
@@ -34,7 +34,7 @@ SHORTEST_INTERVAL_S = 1.0
 
 
 @dataclass(frozen=True)
-class Guest:
+class SiteAccess:
     """Who asks, and how.
 
     Attributes:
@@ -59,7 +59,7 @@ class Guest:
         return f"genre_assets/{version('genre-assets')} ({self.contact or 'on a replica'})"
 
     @contextmanager
-    def visit(self, lake: Lake, archive: Archive, log: Log = silent) -> Iterator[Visitor]:
+    def visit(self, lake: Lake, archive: Archive, log: Log = silent) -> Iterator[PageReader]:
         """Open the browser and read pages, each of which is kept.
 
         Args:
@@ -76,7 +76,7 @@ class Guest:
             why = "as GENRE_ASSETS_CHROMIUM_NO_SANDBOX says" if self.no_sandbox else "as root"
             log(f"Chromium runs {why} without its sandbox.")
         chromium = find_chromium(self.chromium, self.chromedriver, download=True)
-        rules, pace = self._welcome(lake, log)
+        rules, pace = self._policy_and_pace(lake, log)
         for host in (rules.pages, rules.files):
             now = datetime.now(UTC)
             page = KeptPage(host.source, host.source, host.status, host.text, now)
@@ -85,7 +85,7 @@ class Guest:
         with Browser(
             chromium, self.agent, allowed, pace=pace, sandboxed=sandboxed, log=log
         ) as browser:
-            yield Visitor(self.site, browser.read, archive, rules, pace, log)
+            yield PageReader(self.site, browser.read, archive, rules, pace, log)
 
     def file_access(self, lake: Lake, log: Log = silent) -> Access:
         """How files are asked for, by the robots.txt of their host.
@@ -93,17 +93,17 @@ class Guest:
         Raises:
             SourceError: If robots.txt cannot be read.
         """
-        rules, pace = self._welcome(lake, log)
+        rules, pace = self._policy_and_pace(lake, log)
         return Access(self.site, self.agent, pace, rules)
 
-    def _welcome(self, lake: Lake, log: Log) -> tuple[HouseRules, Pace]:
+    def _policy_and_pace(self, lake: Lake, log: Log) -> tuple[CrawlPolicy, Pace]:
         """What the site's hosts allow, and the pace that they want."""
         pace = self._pace(lake)
         live = self.site.is_live
         pages = self._rules_of(SITE_HOST if live else DEMO_SITE_HOST, pace, log)
         files = self._rules_of(FILE_HOST if live else DEMO_FILE_HOST, pace, log)
         delay = max(pages.crawl_delay or 0.0, files.crawl_delay or 0.0)
-        return HouseRules(pages, files), self._pace(lake, delay)
+        return CrawlPolicy(pages, files), self._pace(lake, delay)
 
     def _rules_of(self, host: str, pace: Pace, log: Log) -> Robots:
         rules = read_robots(self.site, f"https://{host}", self.agent, pace)
