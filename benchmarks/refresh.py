@@ -594,7 +594,7 @@ class SiteAccess:
         yield self
 
     def file_access(self, lake: Lake, log) -> None:
-        """Let nothing be asked for: all files are there."""
+        """Let nothing be requested: all files are there."""
 
 
 def tell(root: Path, _: int) -> None:

@@ -153,7 +153,7 @@ def test_a_lake_that_may_only_be_read_is_queried_and_planned(open_folder):
     assert "folder:2" in asked.stdout
     assert read.stdout.strip() == "[('folder:1',), ('folder:2',)]"
     assert {file: file.stat().st_mtime_ns for file in root.rglob("*")} == before
-    refused = as_nobody(program, "take-down", "track", "folder:1", "--yes", "--reason", "asked for")
+    refused = as_nobody(program, "take-down", "track", "folder:1", "--yes", "--reason", "requested")
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert str(root) in line

@@ -702,15 +702,15 @@ class Stdin:
 
 
 ARTIST = ("take-down", "artist", "Zoë and the Band 3")
-WHY = ("--reason", "asked for by the artist")
+WHY = ("--reason", "requested by the artist")
 
 
 @pytest.mark.parametrize(
     ("words", "answer", "status", "said", "is_done"),
     [
         ((*ARTIST, "--dry-run"), None, 0, "This was a dry run: nothing was removed.", False),
-        ((*ARTIST, *WHY), None, 2, "add --yes to remove without being asked", False),
-        ((*ARTIST, "--yes"), None, 2, "Say who asked for it and why, with --reason", False),
+        ((*ARTIST, *WHY), None, 2, "add --yes to remove without confirmation", False),
+        ((*ARTIST, "--yes"), None, 2, "Say who requested it and why, with --reason", False),
         ((*ARTIST, *WHY), "y", 1, "Nothing was removed.", False),
         ((*ARTIST, *WHY), " Yes ", 0, "is taken down: 2 tracks", True),
         ((*ARTIST, *WHY, "--yes"), None, 0, "is taken down: 2 tracks", True),
@@ -754,7 +754,7 @@ def test_a_track_that_nobody_listed_cannot_be_taken_down(a_lake, subject, meant)
     [
         ("album", GONE, "why", "'album' cannot be taken down"),
         ("artist", "  ", "why", "Say which artist"),
-        ("track", GONE, " \n", "Say who asked"),
+        ("track", GONE, " \n", "Say who requested"),
     ],
 )
 def test_a_take_down_needs_a_kind_a_subject_and_a_reason(a_lake, kind, subject, reason, said):

@@ -155,7 +155,7 @@ def _opened(
         # The first is FFmpeg's answer to a format that is not on the list.
         raise _not_recognised(file, path, why_not) from error
     except MemoryError as error:
-        raise _undecodable(path, "it asks for more memory than there is") from error
+        raise _undecodable(path, "it needs more memory than there is") from error
     except Exception as error:
         raise _undecodable(path, in_words(error)) from error
     with container:
@@ -295,7 +295,7 @@ def in_words(error: Exception) -> str:
         case InvalidDataError():
             return "its data is damaged"
         case ArgumentError() | OSError(errno=errno.EINVAL):
-            return "its header is damaged or asks for what no decoder offers"
+            return "its header is damaged or needs a decoder that does not exist"
         case EOFError():
             return "it ends too early"
         case PatchWelcomeError():

@@ -74,7 +74,7 @@ class WorkerPool:
             self._pool = None
 
     def work_done(self) -> tuple[int, float]:
-        """Items that were finished since this was last asked, and the seconds that they took."""
+        """Items that were finished since the last call, and the seconds that they took."""
         done = self._items, self._seconds
         self._items, self._seconds = 0, 0.0
         return done

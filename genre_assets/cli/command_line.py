@@ -231,8 +231,8 @@ def _add_take_down(commands) -> None:
         "would be removed is shown first, and a person has to type yes, unless you add --yes.",
         [
             'genre-assets take-down artist "Lena Vega" --dry-run',
-            'genre-assets take-down artist "Lena Vega" --reason "asked for by the artist"',
-            'genre-assets take-down track fma_site:1234 --yes --reason "asked for by the label"',
+            'genre-assets take-down artist "Lena Vega" --reason "requested by the artist"',
+            'genre-assets take-down track fma_site:1234 --yes --reason "requested by the label"',
             'genre-assets take-down artist "Lena Vega" --undo',
             'genre-assets query "FROM takedowns"            all that are in force',
         ],
@@ -244,7 +244,7 @@ def _add_take_down(commands) -> None:
         help="a track_id, such as fma_site:1234, or an artist's name in any spelling",
     )
     takedown.add_argument(
-        "--reason", help="who asked for it and why; recorded, and needed to remove anything"
+        "--reason", help="who requested it and why; recorded, and needed to remove anything"
     )
     takedown.add_argument(
         "--dry-run", action="store_true", help="show what would be removed, and remove nothing"

@@ -236,7 +236,7 @@ def _take_down(options: argparse.Namespace) -> int:
         say(f"{found}\nThis was a dry run: nothing was removed.")
         return 0
     if not (options.reason or "").strip():
-        raise UserError("Say who asked for it and why, with --reason: it is recorded.")
+        raise UserError("Say who requested it and why, with --reason: it is recorded.")
     if found.tracks and not options.yes and not _is_confirmed(str(found)):
         say("Nothing was removed.")
         return 1
@@ -249,7 +249,7 @@ def _is_confirmed(what: str) -> bool:
         raise UserError(
             "Nothing was removed, because there is no terminal on which to ask for "
             "confirmation: add "
-            "--yes to remove without being asked, or --dry-run to see what would go."
+            "--yes to remove without confirmation, or --dry-run to see what would go."
         )
     say(what)
     with contextlib.suppress(EOFError):

@@ -80,7 +80,7 @@ def choose_champion(
         else:
             champion = standing
             why = (
-                f"It stays champion, although the {_named(best)} of {best['model']} is higher "
+                f"It remains champion, although the {_named(best)} of {best['model']} is higher "
                 f"{interval}: the difference may be chance."
             )
     kept = ("task", "model", "split", "metric", "value", "low", "high", "n", "trained_on_synthetic")

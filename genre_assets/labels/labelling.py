@@ -35,7 +35,7 @@ _FOLDER = "folder"
 
 @dataclass(frozen=True)
 class LabelResult:
-    """Labels and the account of how they came about.
+    """Labels, and how they came about.
 
     Attributes:
         labels: Rows of ``lake.schemas.LABELS``, one for each track, in the order of the tracks.

@@ -119,7 +119,7 @@ class Places:
 
     @property
     def retry_requested(self) -> Path:
-        """An empty file, written anew whenever somebody asks for another try."""
+        """An empty file, written anew whenever somebody requests a retry."""
         return self._internal("asked_again")
 
     @property

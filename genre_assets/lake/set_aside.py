@@ -40,7 +40,7 @@ _WHAT_FOLLOWS = {
     "until then no track of this shard counts as gone.",
     SWEEPS.name: "The record of earlier sweeps is lost, so the next one reads every listing to its "
     "end.",
-    PAGES.name: "The record of which page was asked for when is lost; the pages themselves are "
+    PAGES.name: "The record of which page was requested when is lost; the pages themselves are "
     "kept below pages/.",
     FETCHES.name: "The record of these downloads is lost: the audio files are kept, and the next "
     "run downloads those again that are missing.",

@@ -35,7 +35,7 @@ class Need(StrEnum):
     TAKEN_DOWN = "after a take-down"
     """It was deleted, because it was made of a track that was taken down."""
     REQUESTED = "retry requested"
-    """Somebody asked for another try."""
+    """Somebody requested a retry."""
 
 
 def needs_work(needs: pa.ChunkedArray) -> pa.ChunkedArray:

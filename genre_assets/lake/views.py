@@ -61,7 +61,7 @@ def connect(lake: Lake, sql: str | None = None) -> duckdb.DuckDBPyConnection:
 
     Args:
         lake: The lake.
-        sql: What is going to be asked. If it names tables of the lake, only those are there, and
+        sql: The query. If it names tables of the lake, only those are there, and
             no others are read.
 
     Raises:

@@ -42,7 +42,7 @@ one_run_a_task = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 """A task that has too few tracks fails alone."""
 
 REQUESTED_BY_AUTOMATION = {"genre_assets/asked_by": "automation"}
-"""Tag of the runs that no person asked for."""
+"""Tag of the runs that no person requested."""
 
 WEEKLY = "0 5 * * 1"
 """When the members of the tasks are looked at though nothing else called for it."""
@@ -51,7 +51,7 @@ _if = dg.AutomationCondition
 
 _changed_elsewhere = (
     # What a materialisation says of its content is another than before. An asset that was made
-    # anew and came out the same stops here: nothing below it is asked for.
+    # anew and came out the same stops here: nothing below it is requested.
     _if.data_version_changed()
     # Who materialises an asset and its parent in one run, by hand, has no need of another one.
     & ~_if.executed_with_root_target()
@@ -73,12 +73,12 @@ def _pending(happened: dg.AutomationCondition) -> dg.AutomationCondition:
     # its end is no answer. And not by a request of the same tick in which more happened: a tick
     # learns of the request of the tick before it, so whatever it sees happen came later.
     # Nothing is forgiven when the sensor is switched on, unlike in Dagster's own conditions: what
-    # is missing then, after a first sweep, is asked for.
+    # is missing then, after a first sweep, is requested.
     return happened.since(_if.newly_requested() & ~happened).with_label("unanswered")
 
 
 # A task that no one ever trained is not trained unasked: most lakes have tracks for one or two of
-# them, and the others would fail. Nor are spectrograms made that no one asked for: they take more
+# them, and the others would fail. Nor are spectrograms made that nobody requested: they take more
 # disk than all else that is made of a track. What happens before is no reason to make anew what a
 # person has just made for the first time.
 _in_use = ~_if.missing()
@@ -102,7 +102,7 @@ stale = (
         _if.newly_missing()
         # The extractor, probe or reader has another version: its code_version says so.
         | _if.code_version_changed()
-        # What it is made of has other rows. A sweep that changed nothing tells the same version.
+        # What it is made of has other rows. A sweep that changed nothing reports the same version.
         | _if.any_deps_match(_changed_elsewhere)
         # Once more: the site was down, the disk full, the process killed. Not for ever: a shard
         # that fails twice waits for a change, or for a person.
@@ -126,7 +126,7 @@ stale_if_made = (
     )
     & _waits_for_no_one
 )
-"""When a shard of ``spectrograms`` is made anew that someone once asked for."""
+"""When a shard of ``spectrograms`` is made anew that somebody requested."""
 
 _labels_wanted = _pending(
     _if.newly_missing()
@@ -175,7 +175,7 @@ stale_task = (
 )
 """When the members of a task are looked at anew.
 
-``task_dataset`` then lets the members stand, and tells the same data version, unless enough of
+``task_dataset`` then lets the members stand, and reports the same data version, unless enough of
 them changed (see :func:`genre_assets.tasks.members.members_stand`); only a new version has
 models trained. So a change counts by its size and not by the day it fell on, what the models
 learnt from is what the lake shows, and no condition needs to look into a table.
@@ -218,7 +218,7 @@ keep_up_to_date = dg.AutomationConditionSensorDefinition(
     default_status=dg.DefaultSensorStatus.RUNNING,
 )
 def try_again(context: dg.SensorEvaluationContext, lake: LakeResource) -> dg.SensorResult:
-    """Makes the shards anew in which ``genre-assets retry`` asked for another try."""
+    """Makes the shards again that ``genre-assets retry`` marked."""
     from genre_assets.refresh.retry import requested_retries
 
     found, looked_at = requested_retries(Lake(lake.root), json.loads(context.cursor or "{}"))
@@ -259,14 +259,14 @@ scrape = dg.define_asset_job(
     # A sweep whose process died is begun once more. One that failed said why, and asking the
     # site at once again would only be impolite.
     tags={"dagster/max_retries": "1", "dagster/retry_on_asset_or_op_failure": "false"},
-    description="Sweep the site's listings and tell which shards changed.",
+    description="Sweep the site's listings and report which shards changed.",
 )
 
 
 @dg.schedule(
     job=scrape,
     cron_schedule="17 3 * * *",
-    # Stopped: no site is asked unless a person says so.
+    # Stopped: no site is contacted unless a person says so.
     default_status=dg.DefaultScheduleStatus.STOPPED,
     description="Sweep the site every night: what is new since the last sweep, and once a week "
     "every listing to its end. Shards that changed are then brought up to date by "

@@ -3,7 +3,7 @@
 What a table has to be is plain Python in :mod:`genre_assets.quality`; here its verdicts become
 results of Dagster. All checks of an asset are one step behind it.
 A blocking check that fails stops what is downstream of its asset, in the same run and in those
-that automation asks for; so it looks at our own work alone, never at a value that others wrote.
+that automation requests; so it looks at our own work alone, never at a value that others wrote.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -147,7 +147,7 @@ def _partitions(
         return [None]
     if context.has_partition_key or context.has_partition_key_range:
         return context.partition_keys
-    # The checks alone were asked for, of no partition: of all there are.
+    # Only the checks were requested, of no partition: of all there are.
     return sorted(context.instance.get_materialized_partitions(asset.key))
 
 

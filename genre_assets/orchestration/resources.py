@@ -122,7 +122,7 @@ class MusicFolder(dg.ConfigurableResource):
 
 
 class FmaSite(dg.ConfigurableResource):
-    """The Free Music Archive's site, or a replica of it, and how it is asked."""
+    """The Free Music Archive's site, or a replica of it, and how it is accessed."""
 
     base: str | None = Field(
         default=None,
@@ -135,7 +135,7 @@ class FmaSite(dg.ConfigurableResource):
     )
     live: bool = Field(
         default=False,
-        description="Whether a site that is not on this machine may be asked "
+        description="Whether a site that is not on this machine may be scraped "
         "(GENRE_ASSETS_FMA_SITE_LIVE).",
     )
     contact: str | None = Field(
@@ -163,7 +163,7 @@ class FmaSite(dg.ConfigurableResource):
     )
 
     def site_access(self) -> "SiteAccess":
-        """Who asks the site, and how.
+        """How the site is accessed.
 
         Raises:
             dagster.Failure: If no site is set.

@@ -52,7 +52,7 @@ class Settings:
             it is, ``GENRE_ASSETS_BELIEVE_REMOVALS``.
         fma_site: The site to scrape, ``GENRE_ASSETS_FMA_SITE``, or None.
         fma_site_genres: Slugs of the genres to scrape, ``GENRE_ASSETS_FMA_SITE_GENRES``.
-        fma_site_live: Whether the real site may be asked, ``GENRE_ASSETS_FMA_SITE_LIVE``.
+        fma_site_live: Whether the real site may be scraped, ``GENRE_ASSETS_FMA_SITE_LIVE``.
         fma_site_contact: How the site can reach who scrapes it, ``GENRE_ASSETS_FMA_SITE_CONTACT``,
             or None.
         fma_site_interval_s: Seconds between two requests, ``GENRE_ASSETS_FMA_SITE_INTERVAL``, or

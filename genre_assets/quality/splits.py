@@ -14,7 +14,7 @@ def sides_disjoint(lake: Lake, task: str) -> Verdict:
     """Check that no artist, group or exact duplicate of a task is on two sides of its split.
 
     The bytes are compared here anew, by the content addresses of the files. With folds of our own
-    an overlap is an error; with a published split it is the dataset's, and is told.
+    an overlap is an error; with a published split it is the dataset's, and is reported.
 
     Args:
         lake: The lake.

@@ -1,11 +1,11 @@
 """The plan of work: what a run would do with the lake as it stands, why, and how long it takes.
 
-Nothing is run, decoded, asked for or written. What is due is said by the very functions that
+Nothing is run, decoded, requested or written. What needs work is decided by the very functions that
 decide it in a run: :func:`genre_assets.tags.probing.needs` and its kin.
 
-Three things are not known before they happen and are told as such. What a source lists now is
-known once it is asked; the plan goes by what it listed last. A file that is still to be downloaded
-or read may have any content, so that what comes after it is told as *at most*. And a file host
+Three things are not known before they happen and are shown as such. What a source lists now is
+known once it is read; the plan goes by what it listed last. A file that is still to be downloaded
+or read may have any content, so that what comes after it is shown as *at most*. And a file host
 may have changed its robots.txt; the plan goes by what it forbade last.
 """
 
@@ -60,7 +60,7 @@ PER_SHARD = (
     SPECTROGRAMS.name,
 )
 ASSETS = (*PER_SHARD, "models", *(f"models/{name}" for name in MODELS))
-"""What a plan can be asked for."""
+"""What a plan can be limited to."""
 
 _TRACK_COLUMNS = [
     "track_id",
@@ -142,8 +142,8 @@ class Plan:
 
     Attributes:
         work: What each asset has to do for each partition that has tracks or members, in the
-            order of the graph; entries with nothing to do tell what is left alone.
-        listed_at: When each source that has tracks was last asked what it lists.
+            order of the graph; entries with nothing to do say what is left alone.
+        listed_at: When each source that has tracks was last read.
     """
 
     work: list[Work]
@@ -165,9 +165,9 @@ def plan_of(
 
     Args:
         lake: The lake.
-        site: The site that files are asked from; None stands for a replica on this machine.
+        site: The site that files come from; None stands for a replica on this machine.
         excluded_licences: ``nd`` and ``nc``: licences whose tracks are left out.
-        asset: One of :data:`ASSETS` to tell of; None tells of all.
+        asset: One of :data:`ASSETS`; None takes all.
 
     Raises:
         UserError: If there is no such asset.
@@ -258,7 +258,7 @@ class _Shards:
         read = shard, files, read_again, to_come
         parts.append(self._tags(*read))
         parts.append(self._features(summary_extractor(), *read))
-        # Kept up to date where somebody once asked for them, and made nowhere else.
+        # Kept up to date where they were requested once, and made nowhere else.
         if self._lake.path(SPECTROGRAMS, shard):
             parts.append(self._features(spectrogram_extractor(self._lake.places), *read))
         return parts
@@ -322,7 +322,7 @@ class _Shards:
 
 
 class _AsLastSeen(Robots):
-    """The robots.txt of the file host, by what it forbade when files were last asked for."""
+    """The robots.txt of the file host, by what it forbade when files were last requested."""
 
     def __init__(self, fetches: pa.Table):
         super().__init__("", "")
@@ -374,7 +374,7 @@ def _if_sound(files: pa.Table, read_again: pa.Array) -> pa.Table:
 
 
 def _quarantined(rows: pa.Table, sound: Iterable[str]) -> dict[str, int]:
-    """Rows whose failure stands until somebody asks, or the file or the code changes."""
+    """Rows whose failure remains until a retry is requested, or the file or the code changes."""
     passed_over = {*sound, *WORTH_ANOTHER_TRY}
     return dict(Counter(s for s in rows["status"].to_pylist() if s not in passed_over))
 

@@ -14,7 +14,7 @@ from genre_assets.refresh.plan import Plan, Work
 from genre_assets.terminal import PlainConsole, say
 
 _SHOWN = 5
-"""Partitions of an asset that are shown unless the asset was asked for by name."""
+"""Partitions of an asset that are shown unless the asset was named."""
 
 _WORK = {
     FETCHES.name: ("file to download", "files to download"),

@@ -1,9 +1,9 @@
-"""What failed stays where it is, with its reason, until another try is due or asked for.
+"""What failed is left where it is, with its reason, until it is tried again.
 
 A failure of the machine is tried again by every run, one of the file when the file or the version
-of the code changes. To ask for another try a row loses the version of the code that made it, which
-makes it out of date; it keeps its reason until the try is made. The log of downloads is only ever
-added to: there, asking is a row of its own.
+of the code changes. A request for a retry takes from a row the version of the code that made it,
+which makes it out of date; it keeps its reason until the retry. The log of downloads is only ever
+added to: there, a request is a row of its own.
 """
 
 from collections import Counter
@@ -56,13 +56,13 @@ _CALL = "asked_again"
 
 @dataclass
 class RetryRequest:
-    """What another try was asked for.
+    """What a retry was requested of.
 
     Attributes:
         marked: Rows that were marked, by table and shard.
-        waiting: Failures that match, that were asked for before and not tried since.
-        anyway: Failures that match and that every run tries again, asked or not.
-        kinds: All that failed and could be asked for, by kind.
+        waiting: Failures that match, that were marked before and not tried since.
+        anyway: Failures that match and that every run tries again, marked or not.
+        kinds: All that failed and could be marked, by kind.
         table: The one table that was looked at; None for all of them.
     """
 
@@ -110,13 +110,13 @@ class RetryRequest:
 def request_retry(
     lake: Lake, table: str | None = None, status: str | None = None, track_id: str | None = None
 ) -> RetryRequest:
-    """Ask for another try of what failed.
+    """Request a retry of what failed.
 
     Args:
         lake: The lake.
         table: Name of one of the tables that hold failures; None looks in all of them.
-        status: Kind of failure; None asks for all kinds.
-        track_id: The track; None asks for all of them.
+        status: Kind of failure; None takes all kinds.
+        track_id: The track; None takes all of them.
 
     Raises:
         UserError: If there is no such table, kind of failure or track, or a run is at work on a
@@ -164,16 +164,16 @@ def _refuse_unknown_kind(lake: Lake, kind: str) -> None:
 def requested_retries(
     lake: Lake, looked_at: Mapping[str, str]
 ) -> tuple[dict[tuple[str, str], str], dict[str, str]]:
-    """Find the shards in which another try is asked for.
+    """Find the shards of which a retry is requested.
 
     Args:
         lake: The lake.
-        looked_at: What the last look returned second. Tables that are as they were are not read,
-            unless another try was asked for since, if only of what had been asked for before.
+        looked_at: What the last look returned second. Tables that did not change are not read,
+            unless a retry was requested since, if only of what had been requested before.
 
     Returns:
-        For each pair of an asset and a shard the version of the rows that ask, and what to hand
-        to the next look.
+        For each pair of an asset and a shard the version of the rows with a request, and what to
+        hand to the next look.
     """
     call = lake.places.retry_requested
     called_at = str(call.stat().st_mtime_ns) if call.exists() else ""
@@ -190,7 +190,7 @@ def requested_retries(
 
 
 def _call(lake: Lake) -> None:
-    """Let the time be known at which somebody asked."""
+    """Record the time of the request."""
     call = lake.places.retry_requested
     call.parent.mkdir(parents=True, exist_ok=True)
     call.touch()
@@ -209,7 +209,7 @@ def _has_request(lake: Lake, table: Table, shard: str) -> bool:
 
 @dataclass(frozen=True)
 class _Request:
-    """What another try is asked for, and what came of it so far.
+    """What a retry is requested of, and what came of it so far.
 
     Attributes:
         lake: The lake.
@@ -264,13 +264,13 @@ class _Request:
         marked = pa.array(sorted({row[key] for row in matching}), pa.string())
         self.lake.write(table, _without_version(stored, table, key, marked), shard)
         if unfinished.num_rows:
-            # Rows that are lost by a kill here are computed anew, which is what was asked for.
+            # Rows that are lost by a kill here are computed again, which is what was requested.
             journal.clear()
             journal.append(_without_version(unfinished, table, key, marked))
         return len({row["track_id"] for row in matching})
 
     def _mark_fetches(self, table: Table, shard: str) -> int:
-        """Add a row that asks, for each track whose last try of its present address failed."""
+        """Add a request for each track whose last try of its present address failed."""
         stored = self.lake.read(table, [shard])
         rows = pa.concat_tables([stored, self.lake.journal(table, shard).read()]).to_pylist()
         latest: dict[str, dict] = {}
@@ -293,7 +293,7 @@ class _Request:
         return len(new)
 
     def _is_failure(self, table: Table, row: dict) -> bool:
-        """Whether a row says that something failed that can be tried and was not asked for."""
+        """Whether a row says that something failed that can be tried again."""
         if row["status"] == Status.OK:
             return False
         if row["status"] == Status.MISSING != self.status:
@@ -339,5 +339,5 @@ def _request_row(row: dict) -> dict:
         "bytes": 0,
         "attempts": 0,
         "outcome": RETRY_REQUESTED,
-        "reason": f"Another try was asked for; the last one: {row['reason']}",
+        "reason": f"A retry was requested; the last try: {row['reason']}",
     }

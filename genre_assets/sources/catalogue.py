@@ -24,9 +24,9 @@ class Catalogue:
         rejected: Rows of ``lake.schemas.REJECTED_ROWS``.
         notes: Sentences on what is odd about the source but stops nothing.
         skipped: Sentences on what was left out as it should be, such as pictures.
-        still_there: Ids of tracks that were not asked for this time but are still there, so that
+        still_there: Ids of tracks that were not requested this time but are still there, so that
             known ones are not gone.
-        gone: Ids of the known tracks that are gone, where the source was asked for that: all
+        gone: Ids of the known tracks that are gone, where the source says so: all
             others are still there. None where what is not listed is gone.
         doubt: Why the listing is not to be believed unless somebody says so, as one sentence
             without what to do; None when nothing speaks against it.

@@ -71,7 +71,7 @@ def read_catalogue(
     """List the tracks of the dataset.
 
     Subsets nest (small in medium in large in full), and a row's own ``subset`` is the smallest
-    one that holds it. A track's clip is looked for in the folder of the subset asked for, or in
+    one that holds it. A track's clip is looked for in the folder of the subset requested, or in
     that of the next larger one that is there.
 
     Args:

@@ -89,15 +89,15 @@ def record_sweep(
 
 
 def shards_other_than(lake: Lake, told: Mapping[str, str]) -> Iterator[ShardState]:
-    """The shards of ``tracks`` that changed since somebody was told of them, or never were told.
+    """The shards of ``tracks`` that changed since they were last reported, or that never were.
 
     A process that is killed between a write and the telling of it leaves a shard that nobody
-    knows of, and no later sweep need touch it. So what was told is compared with what stands
-    there; a shard whose version was told is not read.
+    knows of, and no later sweep need touch it. So what was reported is compared with what is
+    there; a shard whose version was reported is not read.
 
     Args:
         lake: The lake.
-        told: The version of each shard that was last told.
+        told: The version of each shard that was last reported.
     """
     for shard in lake.partitions(TRACKS):
         version = lake.version(TRACKS, shard)

@@ -11,7 +11,7 @@ enforced whatever a refresh brings. It reaches
 
 Of a track that it reaches nothing stays but that it was listed, seen and fetched: its audio in the
 store, its spectrograms, every row that was made of it, in files that a newer one superseded too,
-and whatever tasks learnt from it are deleted. Files of a music library or of a dataset are their
+and whatever tasks used it are deleted. Files of a music library or of a dataset are their
 owner's own: they stay and are not looked at again.
 
 A take-down that was a mistake can be revoked. What it removed is downloaded and computed again by

@@ -1,4 +1,4 @@
-"""The record of what was taken down: what a refresh asks before it takes anything."""
+"""The record of what was taken down: what a refresh looks at before it takes anything."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +20,7 @@ _SAME_IDS = ("fma_site", "fma_dataset")
 
 @dataclass(frozen=True)
 class TakenDown:
-    """What must not be there: what a refresh asks before it takes anything.
+    """What must not be there: what a refresh looks at before it takes anything.
 
     Attributes:
         tracks: When each track that was reached so far was taken down.

@@ -107,7 +107,7 @@ def enforce(lake: Lake, store: Store, log: Log = silent) -> Removed:
         reached = reached_by(lake, recorded)
         gone = _Gone.of(reached)
         new = gone.tracks - _Gone.of(recorded).tracks
-        # A track counts as reached only now, when no model is left that may have learnt from it:
+        # A track counts as reached only now, when no model is left that may have learned from it:
         # after a kill the next call looks at all of them again.
         tasks = _tasks_made_of(lake, gone, doubtful_too=bool(new))
         for task in tasks:

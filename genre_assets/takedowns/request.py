@@ -1,4 +1,4 @@
-"""Taking a track or an artist down, for whoever asks for it."""
+"""Taking a track or an artist down, for whoever requests it."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,8 +80,8 @@ def take_down(
         store: Its audio files.
         kind: track or artist.
         subject: A ``track_id``, or the name of an artist, in any spelling.
-        reason: Who asked for it and why.
-        now: When it was asked for, with its time zone.
+        reason: Who requested it and why.
+        now: When it was requested, with its time zone.
         log: Takes lines about the progress.
         in_advance: Whether a track or an artist that no source ever listed may be taken down, so
             that it is kept out should one list it later.
@@ -96,7 +96,7 @@ def take_down(
     subject, reason = " ".join(subject.split()), " ".join(reason.split())
     if not reason:
         raise UserError(
-            f"Say who asked for {subject} to be taken down and why, with --reason: it is recorded."
+            f"Say who requested the take-down of {subject} and why, with --reason: it is recorded."
         )
     refuse_unknown(lake, kind, subject, in_advance)
     with lake.lock(TAKEDOWNS):

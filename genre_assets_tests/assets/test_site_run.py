@@ -308,7 +308,7 @@ def test_a_run_killed_in_mid_download_loses_nothing_and_fetches_nothing_twice(tm
     ]  # fmt: skip
     assert set(asked) == {track.file_path for track in licensed}
     assert 4 <= first < len(licensed)
-    # The file under way when the run was killed may be asked for again, from where it broke off.
+    # The file under way when the run was killed may be requested again, from where it broke off.
     assert sum(asked.values()) <= len(licensed) + 1
     contents = {row["sha256"] for row in scrape.rows(FETCHES) if row["sha256"]}
     assert contents == scrape.stored()
@@ -352,7 +352,7 @@ def test_what_is_odd_about_a_track_is_said_of_it_and_stops_no_other(tmp_path, si
         missing.id: "page_not_read",
     }
     assert "answered with status 403" in fetched(refused)["reason"]
-    assert "asks for a login" in fetched(login)["reason"]
+    assert "requires a login" in fetched(login)["reason"]
     assert "answered with status 404" in fetched(missing)["reason"]
     assert {request.path for request in site.downloads()} == {good.file_path, odd.file_path}
     audio = {row["track_id"]: row for row in scrape.rows(AUDIO)}

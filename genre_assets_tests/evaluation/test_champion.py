@@ -112,7 +112,7 @@ def test_a_champion_stays_until_another_is_better_by_more_than_chance(hits, who)
     (row,) = champion(now, svm, LATER, answers(svm=60, forest=hits)).to_pylist()
     assert (row["model"], row["chosen_at"]) == (who, NOW if who == "svm" else LATER)
     assert row["value"] == (0.6 if who == "svm" else hits / 100)
-    assert row["why"].startswith("It stays" if hits == 61 else "It has")
+    assert row["why"].startswith("It remains" if hits == 61 else "It has")
     assert is_best(row, now.to_pylist()) == (hits != 61)
 
 

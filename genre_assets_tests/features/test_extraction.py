@@ -408,7 +408,7 @@ class Both:
             yield item, function(item)
 
     def refresh(self, *extractors):
-        """What is asked for of each track, and what stands in the tables afterwards."""
+        """What is requested of each track, and what stands in the tables afterwards."""
         self.requested_retries = {}
         made = extract_shard(self.lake, SHARD, extractors, workers=self)
         return {

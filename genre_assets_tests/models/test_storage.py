@@ -104,7 +104,7 @@ def test_two_runs_that_store_a_model_at_a_time_leave_one_whole(tmp_path, trained
 
 
 def taken_down(lake, **subject):
-    row = {"reason": "asked for", "taken_down_at": datetime(2026, 5, 6, tzinfo=UTC)}
+    row = {"reason": "requested", "taken_down_at": datetime(2026, 5, 6, tzinfo=UTC)}
     lake.write(TAKEDOWNS, TAKEDOWNS.of_rows([row | {"track_ids": [], "contents": []} | subject]))
 
 

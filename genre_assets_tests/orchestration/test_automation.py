@@ -1,4 +1,4 @@
-"""What is asked for unasked, by real ticks over the real graph.
+"""What is requested unasked, by real ticks over the real graph.
 
 The assets are stand-ins: they carry the dependencies, partitions, code versions and conditions of
 the real ones, and what they do is to tell a version. The daemon is a stand-in, too: it evaluates
@@ -122,7 +122,7 @@ class Platform:
         return {name: partitions for name, partitions in asked.items() if partitions}
 
     def carry_out(self, asked: Requested) -> None:
-        """Launch what was asked for, ranges of shards in one run each."""
+        """Launch what was requested, ranges of shards in one run each."""
         runs: dict[tuple[str | None, ...], list[str]] = {}
         for name, partitions in asked.items():
             for keys in self._runs_of(name, partitions):
@@ -155,7 +155,7 @@ class Platform:
         return [resolver.get_status(key, partition) for key in keys]
 
     def rest(self, most_ticks: int = 20) -> list[Requested]:
-        """Tick and carry out until nothing more is asked for: what each tick asked for."""
+        """Tick and carry out until nothing more is requested: what each tick requested."""
         asked = []
         while each := self.tick():
             asked.append(each)

@@ -188,10 +188,10 @@ def _sound_rows() -> dict[Table, pa.Table]:
                 "url": f"https://site.test/{n}", "run_id": "r", "fetched_at": NOW, "status": 200,
                 "bytes": 1000, "attempts": 1, "outcome": "ok",
             } for n in numbers)),
-            rows(TAKEDOWNS, [{"kind": "track", "subject": "fma_site:999", "reason": "asked for",
+            rows(TAKEDOWNS, [{"kind": "track", "subject": "fma_site:999", "reason": "requested",
                               "taken_down_at": NOW, "track_ids": [], "contents": []}]),
             rows(REVOKED_TAKEDOWNS, [{
-                "kind": "artist", "subject": "Nobody", "reason": "asked for",
+                "kind": "artist", "subject": "Nobody", "reason": "requested",
                 "taken_down_at": AN_HOUR_AGO, "track_ids": [], "contents": [], "revoked_at": NOW,
             }]),
             rows(AUDIO, (contents[n] | {

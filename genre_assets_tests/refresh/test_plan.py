@@ -543,7 +543,7 @@ def test_what_robots_forbade_last_is_left_alone(lake, site):
 
 def test_what_was_taken_down_is_no_work(lake, site):
     list_site(lake, site_track(0), site_track(1))
-    take_down(lake, Store(lake.root), "track", "fma_site:1", "asked for", NOW)
+    take_down(lake, Store(lake.root), "track", "fma_site:1", "requested", NOW)
     plan = plan_of(lake, site.base)
     assert told(plan) == {"fetches": {"new": 1}}
     assert left(plan) == {"fetches": {"taken_down": 1}, "audio": {"no file": 1, "taken_down": 1}}
@@ -626,7 +626,7 @@ def test_models_of_a_task_are_due_once_and_then_when_its_members_or_features_cha
 def test_models_that_a_take_down_deleted_are_to_be_trained_again(lake, a_trained_task):
     a_trained_task()
     track_id = lake.read(TASK_MEMBERS)["track_id"][0].as_py()
-    take_down(lake, Store(lake.root), "track", track_id, "asked for", NOW, in_advance=True)
+    take_down(lake, Store(lake.root), "track", track_id, "requested", NOW, in_advance=True)
     plan = plan_of(lake)
     assert told(plan) == {f"models/{name}": {"after a take-down": 1} for name in MODELS}
 

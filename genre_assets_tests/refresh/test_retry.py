@@ -168,7 +168,7 @@ def test_asking_for_a_download_adds_a_row_and_changes_none(lake):
     new = [row for row in after if row["run_id"] == RUN_ID]
     assert [row["track_id"] for row in new] == ["folder:b", "folder:c"]
     assert {(row["outcome"], row["attempts"]) for row in new} == {("asked_again", 0)}
-    assert new[0]["reason"] == "Another try was asked for; the last one: It failed."
+    assert new[0]["reason"] == "A retry was requested; the last try: It failed."
 
 
 def test_only_the_last_try_of_the_present_address_counts(lake):

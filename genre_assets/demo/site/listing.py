@@ -50,7 +50,7 @@ class ListingPage:
 def listing_page(
     tracks: list[SiteTrack], query: Mapping[str, str], wrong: Misbehaviour
 ) -> ListingPage:
-    """The page of a listing that a query asks for.
+    """The page of a listing that a query requests.
 
     Args:
         tracks: The genre's tracks, newest first.

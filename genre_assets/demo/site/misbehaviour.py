@@ -15,7 +15,7 @@ class Answer:
         times: How many of them; None for all.
         status: Answer with this status and nothing else.
         retry_after: The header of that name beside the status.
-        html: Answer 200 with a login page in place of what was asked for.
+        html: Answer 200 with a login page in place of what was requested.
         cut_after: End the connection after so many bytes of the body.
         no_range: Ignore Range, and send all.
         new_etag: The file has another ETag and another content of the same length.
@@ -52,7 +52,7 @@ class Misbehaviour:
             again, and is counted again.
         missed_at_border: In the default order the last track of page 1 stands where the first of
             page 2 should, which no page shows and the count includes.
-        page_size: Rows of a page, whatever was asked for; None gives what was.
+        page_size: Rows of a page, whatever was requested; None gives what was.
         robots: Text of robots.txt in place of the usual one.
     """
 

@@ -56,7 +56,7 @@ class ReplicaSite:
     Attributes:
         content: What it shows; may be changed while it serves.
         misbehaviour: What it does wrong at the moment.
-        requests: What was asked for, in order.
+        requests: What was requested, in order.
         most_in_flight: Requests that were under way at the same time, at most. One whose guest
             has hung up is under way no more.
 

@@ -1,4 +1,4 @@
-"""What the replica shows: tracks with all that the site tells of them."""
+"""What the replica shows: tracks with all that the site says of them."""
 
 import hashlib
 import re

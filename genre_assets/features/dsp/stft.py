@@ -59,7 +59,7 @@ def magnitude_blocks(samples: Samples) -> Iterator[np.ndarray]:
 
 
 class Spectrogram:
-    """The magnitudes of a clip, a block at a time and as often as they are asked for.
+    """The magnitudes of a clip, a block at a time and as often as they are requested.
 
     Those of a clip of up to :data:`KEPT_FRAMES` frames are kept, those of a longer one computed
     again each time, so that no clip is too long for the memory.

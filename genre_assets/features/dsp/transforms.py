@@ -16,7 +16,7 @@ from genre_assets.features.dsp.tuning import tunings
 
 @dataclass(frozen=True)
 class Transforms:
-    """The transforms of a clip, each computed when it is first asked for.
+    """The transforms of a clip, each computed when it is first requested.
 
     Attributes:
         samples: Its samples, mono float32; for any of the transforms finite and not all zero.

@@ -68,7 +68,7 @@ def _spec(
             spectrogram_features.EXTRACTOR_VERSION,
             stale_if_made,
             "Log-mel, MFCC, constant-Q and harmonic-percussive energies of 10 s segments, as "
-            "TFRecords. For neural nets, and only made when it is asked for: a clip of 30 s takes "
+            "TFRecords. For neural nets, and only made on request: a clip of 30 s takes "
             "1.2 MB of disk.",
         ),
     ],

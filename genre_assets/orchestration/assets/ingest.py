@@ -286,7 +286,7 @@ def _record_sweep(
     believe_removals: bool,
     **more: dg.MetadataValue,
 ) -> dg.MaterializeResult:
-    """Write what a sweep found, shard by shard, and tell Dagster of each.
+    """Write what a sweep found, shard by shard, and report each to Dagster.
 
     Raises:
         SourceError: If the sweep is not to be believed; nothing is written then.

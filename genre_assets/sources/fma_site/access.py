@@ -1,4 +1,4 @@
-"""Who asks the site, and how: under which name, how often, and only what robots.txt allows."""
+"""How the site is accessed: under which name, how often, and only as robots.txt allows."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -35,11 +35,11 @@ SHORTEST_INTERVAL_S = 1.0
 
 @dataclass(frozen=True)
 class SiteAccess:
-    """Who asks, and how.
+    """How the site is accessed.
 
     Attributes:
         site: Where the site is.
-        contact: How the site can reach who asks; None on a replica.
+        contact: How the site can reach whoever scrapes it; None on a replica.
         interval_s: Seconds between two requests; None takes what is polite.
         chromium: The browser; None looks for it.
         chromedriver: Its driver; None looks for it.
@@ -65,7 +65,7 @@ class SiteAccess:
         Args:
             lake: Holds the lock by which the runs take turns.
             archive: Keeps the pages, the text of robots.txt too.
-            log: Where waits and restarts are told.
+            log: Takes lines about waits and restarts.
 
         Raises:
             SourceError: If there is no browser, it would read a live site without its sandbox,
@@ -88,7 +88,7 @@ class SiteAccess:
             yield PageReader(self.site, browser.read, archive, rules, pace, log)
 
     def file_access(self, lake: Lake, log: Log = silent) -> Access:
-        """How files are asked for, by the robots.txt of their host.
+        """How files are requested, by the robots.txt of their host.
 
         Raises:
             SourceError: If robots.txt cannot be read.
@@ -107,17 +107,17 @@ class SiteAccess:
 
     def _rules_of(self, host: str, pace: Pace, log: Log) -> Robots:
         rules = read_robots(self.site, f"https://{host}", self.agent, pace)
-        # Nobody's wish stands behind the robots.txt of a replica.
+        # The robots.txt of a replica is nobody's wish.
         if self.site.is_live and rules.content_signal.get("ai-train") == "no":
             log(
-                f"{rules.source} asks that nobody trains AI on its content (ai-train=no): "
+                f"{rules.source} does not offer its content for training AI (ai-train=no): "
                 "whether the "
                 "licences of the tracks allow what you do with them is yours to judge."
             )
         return rules
 
     def _pace(self, lake: Lake, crawl_delay: float = 0.0) -> Pace:
-        """Turns at the interval that is wanted, or that a host asks for where it is longer."""
+        """Turns at the interval that is set, or that a host demands if that is longer."""
         if not self.site.is_live:
             # A replica is one lake's own.
             lock = lake.places.lock("fma_site")

@@ -1,7 +1,7 @@
 """Which addresses belong to the site, under which name they are kept, and where they are asked.
 
 The catalogue keeps URLs under the site's own names, whoever served them: the site itself, or a
-replica of it on this machine. A URL of any other host is never asked for, whatever a page says.
+replica of it on this machine. A URL of any other host is never requested, whatever a page says.
 """
 
 import re
@@ -64,11 +64,11 @@ class Site:
         return urlsplit(self.base).hostname not in LOOPBACK
 
     def url(self, path: str) -> str:
-        """The URL of a path of the site, such as ``/genre/Techno``, where it is asked for."""
+        """The URL of a path of the site, such as ``/genre/Techno``, where it is requested."""
         return f"{self.base}{path}"
 
     def request_url(self, url: str) -> str:
-        """Where a URL that a page named is asked for.
+        """Where a URL that a page named is requested.
 
         Raises:
             ForeignAddress: If it is no http(s) URL of the site.

@@ -1,6 +1,6 @@
 """The audit trail: every page of the site as it answered, kept compressed under its hash.
 
-A page is durable before the next one is asked for, so that a sweep that was killed never asks for
+A page is durable before the next one is requested, so that a sweep that was killed never requests
 the page of a track again.
 """
 
@@ -52,7 +52,7 @@ class Archive:
 
     Args:
         lake: Where pages and their rows are kept.
-        sweep_id: The sweep that asks.
+        sweep_id: The sweep that requests it.
     """
 
     def __init__(self, lake: Lake, sweep_id: str):
@@ -129,7 +129,7 @@ class Archive:
         )
 
     def has_answer(self, url: str, kind: str) -> bool:
-        """Whether any sweep got the page, or was told that there is none."""
+        """Whether any sweep got the page, or learned that there is none."""
         self._remember_months_since(None)
         return (kind, url) in self._answered
 

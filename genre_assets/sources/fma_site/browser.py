@@ -106,7 +106,7 @@ class Page:
     """A page as the site answered it.
 
     Attributes:
-        url: The URL that was asked for.
+        url: The URL that was requested.
         final_url: The URL that answered, after redirects.
         status: HTTP status.
         html: The page.
@@ -132,7 +132,7 @@ class Browser:
         agent: The User-Agent.
         allowed_hosts: The only hosts that it can reach, such as ``freemusicarchive.org``, or
             with a port ``127.0.0.1:8765``.
-        pace: Gives a turn for each time that a page is asked for; None asks at once.
+        pace: Gives a turn for each time that a page is requested; None never waits.
         page_timeout_s: Seconds after which a page counts as hanging.
         sandboxed: Whether it runs in its sandbox, which it cannot as root.
         log: Takes lines about restarts.
@@ -178,7 +178,7 @@ class Browser:
         """Read a page, whatever its status.
 
         Args:
-            url: Where it is asked for.
+            url: Where it is requested.
 
         Raises:
             ForeignAddress: If the URL, or where it redirects to, is not of an allowed host.

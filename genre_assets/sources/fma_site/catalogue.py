@@ -106,7 +106,7 @@ class _Seen:
 
 @dataclass(frozen=True)
 class _PageFacts:
-    """What only the page of a track tells."""
+    """What only the page of a track says."""
 
     licence: Licence = UNKNOWN
     genres: tuple[Genre, ...] = ()
@@ -362,7 +362,7 @@ def _refuse_another_track(told: TrackPage, track: _Seen, page: KeptPage) -> None
 def _track_row(track: _Seen, facts: _PageFacts | None) -> dict:
     row, known = track.row, track.known or {}
     facts = facts or _PageFacts()
-    # The licence that is known stays: nobody is asked again who has given one.
+    # The licence that is known stays: a page that has given one is not read again.
     licence = licence_of_url(known.get("license_url") or "") if known else UNKNOWN
     if facts.licence != UNKNOWN:
         licence = facts.licence
@@ -429,7 +429,7 @@ def _failed_row(
 def sweep_that_never_began(
     sweep_id: str, genres: Collection[str], mode: str, sweeps: pa.Table, error: SourceError
 ) -> pa.Table:
-    """Rows of ``lake.schemas.SWEEPS`` with those of a sweep that asked for no listing."""
+    """Rows of ``lake.schemas.SWEEPS`` with those of a sweep that requested no listing."""
     now = datetime.now(UTC)
     rows = [_failed_row(sweep_id, genre, mode, now, now) for genre in dict.fromkeys(genres)]
     return _with_failed(sweeps, rows, error)

@@ -18,7 +18,7 @@ from genre_assets.sources.policy import excluded_by_policy
 SOURCE = "fma_site"
 
 RETRY_REQUESTED = "asked_again"
-"""Outcome of a row by which somebody asked for another try: no try itself."""
+"""Outcome of a row by which somebody requested a retry: no try itself."""
 
 PAGE_NOT_READ = "page_not_read"
 """Outcome of a track whose page was not to be had, so that its licence is not known."""
@@ -47,13 +47,13 @@ class Policy:
 
 @dataclass(frozen=True)
 class Choice:
-    """Says which tracks of a shard are asked for.
+    """Says which tracks of a shard are requested.
 
     Attributes:
         past: The rows of ``fetches`` of each track, oldest first.
         store: Holds the files.
-        policy: Which tracks are asked for.
-        access: How the site is asked.
+        policy: Which tracks are requested.
+        access: How the site is accessed.
     """
 
     past: dict[str, list[dict]]
@@ -69,7 +69,7 @@ class Choice:
         return cls(by_track(joined(previous, journal)), store, policy, access)
 
     def why_not(self, track: dict) -> tuple[str, str | None] | None:
-        """Why a track is not asked for: in a word, and in a sentence where ``fetches`` keeps it."""
+        """Why a track is not requested: in a word, and in a sentence where ``fetches`` keeps it."""
         latest = self.latest(track)
         if reason := self.policy.taken_down(track):
             return "taken_down", reason
@@ -89,7 +89,7 @@ class Choice:
         return None
 
     def need(self, track: dict) -> Need:
-        """Why a track that is asked for is."""
+        """Why a track that is requested is."""
         latest = self.latest(track)
         if latest is None:
             return Need.CHANGED if self.past[track["track_id"]] else Need.NEW

@@ -1,14 +1,14 @@
-"""The audio of the tracks of a shard: which files are asked for, and what became of each.
+"""The audio of the tracks of a shard: which files are requested, and what became of each.
 
-A track is asked for when its licence allows it, nobody had it taken down, and the store does not
+A track is requested when its licence allows it, nobody had it taken down, and the store does not
 hold what its URL answered before. Every try is a row of ``fetches``, in the journal as soon as it
 is over: a run that is killed loses the file under way at most, and the next one goes on with it.
 
 What came whole and is no web page is kept, decodable or not: a row that names a content is
-settled, and a broken file is not asked for every night. Its outcome is then ``undecodable`` with
+settled, and a broken file is not requested every night. Its outcome is then ``undecodable`` with
 the reason, and ``audio`` records the named failure, as it does for a broken file of any source.
 
-Light: what asks and what decodes is imported when there is a file to ask for.
+Light: what asks and what decodes is imported when there is a file to request.
 """
 
 import contextlib
@@ -64,10 +64,10 @@ _SUFFIX_OF_FORMAT = {
 
 
 class HostInTrouble(UserError):  # noqa: N818
-    """The host of the files was left alone before all were asked for.
+    """The host of the files was left alone before all were requested.
 
     Attributes:
-        rows: Rows of ``fetches``, with what was asked for before.
+        rows: Rows of ``fetches``, with what was requested before.
     """
 
     def __init__(self, sentence: str, rows: pa.Table):
@@ -89,17 +89,17 @@ def download_shard(
     """Bring the audio of a shard up to date with its tracks.
 
     The caller holds the lock of the shard's ``fetches``, writes what is returned, and then clears
-    the journal. A track that is not to be asked for gets one row that says why, not one a run.
+    the journal. A track that is not to be requested gets one row that says why, not one a run.
 
     Args:
         tracks: Rows of ``tracks`` of the shard; those of other sources are left alone.
         previous: Rows of ``fetches`` of the shard as they stand.
         journal: Journal of ``fetches`` for the shard.
         store: Takes the files.
-        access: How the site is asked.
-        policy: Which tracks are asked for.
+        access: How the site is accessed.
+        policy: Which tracks are requested.
         workers: The processes that decode.
-        run_id: The run that asks.
+        run_id: The run that requests it.
         log: Takes lines about the progress.
 
     Returns:
@@ -191,7 +191,7 @@ class _Shard(Choice):
     log: Log
 
     def sort_out(self, tracks: list[dict]) -> list[dict]:
-        """The tracks to ask for; why others are not is counted, and recorded when it is new."""
+        """The tracks to request; why others are not is counted, and recorded when it is new."""
         wanted, refused, others = [], [], Counter()
         for track in tracks:
             why_not = self.why_not(track)
@@ -240,7 +240,7 @@ class _Shard(Choice):
         return trouble
 
     def _download(self, track: dict, host: FileHost, workers: WorkerPool) -> tuple[dict, float]:
-        """The row of one download and, when it failed, how long the host asked to be left alone."""
+        """The row of one download and, when it failed, how long the host asked clients to wait."""
         url, key = track["file_url"], partial_key(track)
         try:
             partial = self.store.partial(key)
@@ -258,7 +258,7 @@ class _Shard(Choice):
         url = track["file_url"]
         with partial.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
-        # Recorded first: whoever is killed in between leaves a whole file that is not asked for
+        # Recorded first: whoever is killed in between leaves a whole file that is not requested
         # again, and never one in the store that nobody knows.
         if sha256 in self.policy.banned_contents:
             row = self._recorded(

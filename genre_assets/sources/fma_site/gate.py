@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GateClosed(Exception):  # noqa: N818
-    """The browser no longer asks what it may send."""
+    """The browser no longer waits for leave to send."""
 
 
 class Gate:
@@ -50,7 +50,7 @@ class Gate:
         """Let the next document of the main frame through, with its redirects.
 
         Raises:
-            GateClosed: If the browser no longer asks.
+            GateClosed: If the browser no longer waits for leave.
         """
         if not self._is_open:
             raise GateClosed("its requests can no longer be held back.")

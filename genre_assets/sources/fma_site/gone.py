@@ -52,7 +52,7 @@ def find_gone(
 ) -> Gone:
     """Find the tracks that are gone, asking for the page of each that no listing shows.
 
-    Pages are asked for only where this sweep read a listing in full, not on every night between
+    Pages are requested only where this sweep read a listing in full, not on every night between
     two such sweeps.
 
     Args:
@@ -121,7 +121,7 @@ def _missing(sightings: pa.Table, sweeps: pa.Table, sweep_id: str) -> set[str]:
         if len(times) >= SWEEPS_WITHOUT_IT
     }
     missing, still_listed = set(), set()
-    # A listing that is no longer asked for can tell nothing of what became of a track.
+    # A listing that is no longer requested says nothing of what became of a track.
     asked = pa.array(sorted(asked_now), pa.string())
     for sighting in sightings.filter(pc.is_in(sightings["genre"], value_set=asked)).to_pylist():
         limit = seen_before.get(sighting["genre"])

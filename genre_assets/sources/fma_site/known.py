@@ -1,4 +1,4 @@
-"""What the lake knows of the site's tracks, read only as far as a sweep asks.
+"""What the lake knows of the site's tracks, read only as far as a sweep needs it.
 
 A nightly sweep sees the newest tracks, which lie in one or two shards. Were it to read all that is
 stored, a night without anything new would cost more with every track that ever came.

@@ -1,4 +1,4 @@
-"""How fast the site is asked: one request at a time, an interval between two, waits it asks for."""
+"""How fast the site is accessed: one request at a time, with pauses, longer where it says so."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from genre_assets.progress import Log, silent
 from genre_assets.sources.catalogue import SourceError
 
 LONGEST_WAIT_S = 600.0
-"""Seconds that the site may ask to be left alone; for longer the run stops instead."""
+"""Seconds that the site may ask clients to wait; for longer the run stops instead."""
 
 _LONGEST_HOLD_S = 24 * 3600.0
 
@@ -66,7 +66,7 @@ class Pace:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Wait for a turn and hold it: nobody else asks until it ends."""
+        """Wait for a turn and hold it: nobody else sends a request until it ends."""
         if self._request_row == threading.get_ident():
             raise RuntimeError("A turn within a turn would wait for itself.")
         with self._one_thread, self._alone():
@@ -76,7 +76,7 @@ class Pace:
                 while (left := self._not_before - self._clock()) > 0:
                     if left > LONGEST_WAIT_S:
                         raise ComeBackLater(
-                            f"The site asked to be left alone for another {left:,.0f} s: run again "
+                            f"The site asked clients to wait another {left:,.0f} s: run again "
                             "after that."
                         )
                     self._sleep(left)
@@ -149,7 +149,7 @@ def _not_ours(path: str, error: OSError) -> SourceError:
 
 
 class ComeBackLater(SourceError):  # noqa: N818
-    """The site is busy and was asked often enough."""
+    """The site is busy and had requests enough."""
 
 
 class Answer(Protocol):
@@ -157,7 +157,7 @@ class Answer(Protocol):
 
     @property
     def url(self) -> str:
-        """The URL that was asked for."""
+        """The URL that was requested."""
         ...
 
     @property
@@ -182,7 +182,7 @@ class _Busy(Exception):  # noqa: N818
 
 
 def retries(**options: Any) -> Iterable[Any]:
-    """Tries by the rules of ``stamina.retry_context``, which are not told on the terminal."""
+    """Tries by the rules of ``stamina.retry_context``, which are not printed on the terminal."""
     import stamina
     import stamina.instrumentation
 
@@ -203,15 +203,15 @@ def polite_retries(
     Args:
         ask: Asks once, in a turn of the pace.
         pace: Makes everybody wait.
-        attempts: How often it asks at most.
-        log: Where waits are told.
+        attempts: How many requests it makes at most.
+        log: Takes lines about waits.
         now: The time of the day.
 
     Returns:
         The first answer whose status is not one of ``BUSY``.
 
     Raises:
-        ComeBackLater: If the site stays busy or wants to be left alone for very long.
+        ComeBackLater: If the site remains busy, or asks clients to wait for very long.
     """
 
     def wait(error: Exception) -> bool | float:
@@ -246,14 +246,14 @@ def polite_retries(
 
 
 def _told(answer: Answer, wait_s: float) -> str:
-    return f"{answer.url} answered {answer.status}; the site is left alone for {wait_s:.0f} s."
+    return f"{answer.url} answered {answer.status}; waiting {wait_s:.0f} s."
 
 
 def _gives_up(busy: _Busy, asked: int) -> ComeBackLater:
     answer = busy.answer
     if busy.wait_s is not None and busy.wait_s > LONGEST_WAIT_S:
         return ComeBackLater(
-            f"{answer.url} answered {answer.status} and asks to be left alone for "
+            f"{answer.url} answered {answer.status} and asked clients to wait "
             f"{busy.wait_s:,.0f} s: run again after that."
         )
     return ComeBackLater(

@@ -44,7 +44,7 @@ class LayoutChanged(SourceError):  # noqa: N818
 
 
 class LoginPage(LayoutChanged):
-    """The site asks for a login in place of the page."""
+    """The site requires a login in place of the page."""
 
 
 class _RowError(Exception):
@@ -67,7 +67,7 @@ class TrackInfo:
         artist_name: Name of the artist, or None.
         artist_url: Page of the artist, or None.
         album_title: Title of the album; None for a single.
-        playback_url: Where the player asks for the file, or None.
+        playback_url: Where the player requests the file, or None.
         file_url: The audio file, or None.
     """
 
@@ -193,7 +193,7 @@ def parse_listing(html: str) -> Listing:
     Raises:
         LayoutChanged: If it is another page, has no pager, fewer rows than the pager counts, or
             no row that can be read. One odd row is rejected, even where it is the only one.
-        LoginPage: If the site asks for a login instead.
+        LoginPage: If the site requires a login instead.
     """
     tree = _document(html)
     items = tree.css("div.play-item")
@@ -241,7 +241,7 @@ def parse_track(html: str) -> TrackPage:
 
     Raises:
         LayoutChanged: If it is another page, or lacks what every track page has.
-        LoginPage: If the site asks for a login instead.
+        LoginPage: If the site requires a login instead.
     """
     tree = _document(html)
     item = tree.css_first("div.play-item[data-track-info]")
@@ -292,7 +292,7 @@ def _document(html: str) -> LexborHTMLParser:
 def _named(tree: LexborHTMLParser) -> str:
     title = _text(tree.css_first("title"))[:100]
     named = f"the page titled {title!r}" if title else "a page without a title"
-    return f"{named}, which asks for a login" if _is_login_page(tree) else named
+    return f"{named}, which requires a login" if _is_login_page(tree) else named
 
 
 def _kind_of(tree: LexborHTMLParser) -> type[LayoutChanged]:

@@ -1,4 +1,4 @@
-"""A visit to the site: asks for what robots.txt allows, waits where it is busy, keeps all of it."""
+"""Reads pages of the site as robots.txt allows, waits where it is busy, and keeps all of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class PageReader:
-    """Reads pages of the site and keeps each answer.
+    """Reads pages of the site and keeps each response.
 
     Args:
         site: Where the site is.
@@ -25,7 +25,7 @@ class PageReader:
         archive: Keeps the pages.
         robots: The rules of the site.
         pace: Makes everybody wait where the site is busy.
-        log: Where waits are told.
+        log: Takes lines about waits.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ def _kept(page: Page, url: str, asked: str) -> KeptPage:
 
 
 def _own_name(final_url: str, asked: str, url: str) -> str:
-    """The URL that answered, under the name that the page was asked for by."""
+    """The URL that answered, under the name that the page was requested by."""
     if final_url == asked:
         return url
     final, own = urlsplit(final_url), urlsplit(url)

@@ -1,4 +1,4 @@
-"""What a host's robots.txt allows (RFC 9309), read once before anything else is asked for."""
+"""What a host's robots.txt allows (RFC 9309), read once before anything else is requested."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ class Disallowed(SourceError):  # noqa: N818
 
 @dataclass(frozen=True)
 class RobotsAnswer:
-    """What a host answered when asked for its robots.txt.
+    """What a host answered when requested its robots.txt.
 
     Attributes:
-        url: The URL that was asked for.
+        url: The URL that was requested.
         status: HTTP status.
         body: The start of the body.
         location: Where a redirect leads, or None.
@@ -75,11 +75,11 @@ class Robots:
         self.content_signal = _content_signal(text)
 
     def allows(self, url: str) -> bool:
-        """Whether a URL may be asked for; only its path and query count."""
+        """Whether a URL may be requested; only its path and query count."""
         return self._rules.can_fetch(url, ROBOTS_NAME)
 
     def check(self, url: str) -> None:
-        """Refuse a URL that may not be asked for.
+        """Refuse a URL that may not be requested.
 
         Raises:
             Disallowed: If the rules disallow it.
@@ -101,11 +101,11 @@ class CrawlPolicy:
     files: Robots
 
     def allows(self, url: str) -> bool:
-        """Whether a URL, under the site's own name, may be asked for."""
+        """Whether a URL, under the site's own name, may be requested."""
         return self._of(url).allows(url)
 
     def check(self, url: str) -> None:
-        """Refuse a URL that may not be asked for.
+        """Refuse a URL that may not be requested.
 
         Raises:
             Disallowed: If the rules of its host disallow it.
@@ -159,7 +159,7 @@ def fetch_robots(url: str, agent: str) -> RobotsAnswer:
         if deadline.passed:
             raise SourceError(too_late) from error
         raise SourceError(
-            f"{url} did not answer ({type(error).__name__}), so nothing there may be asked for: "
+            f"{url} did not answer ({type(error).__name__}), so nothing there may be requested: "
             "run again when the site is up."
         ) from error
 
@@ -174,7 +174,7 @@ def read_robots(
     """Read the robots.txt of a host of the site.
 
     Args:
-        site: Where the site is asked.
+        site: Where the site is.
         host_url: The host under its own name, such as ``https://freemusicarchive.org``.
         agent: The User-Agent.
         pace: Gives the turn.
@@ -195,7 +195,7 @@ def read_robots(
         if answer.location is None:
             return Robots(source, _text(source, answer), answer.status)
         asked = site.request_url(urljoin(asked, answer.location))
-    raise SourceError(f"{source} leads from redirect to redirect: nothing there may be asked for.")
+    raise SourceError(f"{source} leads from redirect to redirect: nothing there may be requested.")
 
 
 def _text(source: str, answer: RobotsAnswer) -> str:
@@ -203,7 +203,7 @@ def _text(source: str, answer: RobotsAnswer) -> str:
         return ""
     if answer.status != 200:
         raise SourceError(
-            f"{source} answered {answer.status}, so nothing there may be asked for: run again "
+            f"{source} answered {answer.status}, so nothing there may be requested: run again "
             "when the site is well."
         )
     body = answer.body

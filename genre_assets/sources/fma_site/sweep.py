@@ -20,7 +20,7 @@ from genre_assets.sources.fma_site.archive import KeptPage
 from genre_assets.sources.fma_site.pages import LayoutChanged, Listing, ListingRow, parse_listing
 
 PAGE_SIZES = (15, 20, 25, 50, 100, 200)
-"""Rows of a page that the site offers; the last is asked for."""
+"""Rows of a page that the site offers; the last is requested."""
 
 RUN_OF_KNOWN = 40
 """Known tracks in a row after which an incremental sweep has seen what is new."""
@@ -51,7 +51,7 @@ class GenreSweep:
     Attributes:
         genre: Slug of the genre.
         mode: full or incremental.
-        started_at: When the first page was asked for.
+        started_at: When the first page was requested.
         finished_at: When the last page was read.
         pages: Pages read.
         orders: The orders that were read.
@@ -206,7 +206,7 @@ def _read_order(
 
 
 def _page_size(first_page: Listing) -> int:
-    """Rows of a full page: what was asked for, or what the site fell back to."""
+    """Rows of a full page: what was requested, or what the site fell back to."""
     return next(size for size in PAGE_SIZES if size >= min(first_page.last, PAGE_SIZES[-1]))
 
 
@@ -215,7 +215,7 @@ def _read_page(
 ) -> tuple[str, Listing | None]:
     """One page of a listing, None for one beyond its end.
 
-    A page that was cut off on its way is asked for once more.
+    A page that was cut off on its way is requested once more.
     """
     place = f"Page {number} of the genre {genre_in_words(genre)}"
     try:

@@ -1,10 +1,10 @@
 """One file of the site over HTTP: whole, of the promised length, resumed where it broke off.
 
 What came of a file stays in a partial file, with a note beside it of what it is a part of: the
-next try, of this run or of another one, asks for the rest only. A strong ETag, or else the time
+next try, of this run or of another one, requests the rest only. A strong ETag, or else the time
 of the last modification, goes with the question, so that parts of two files are never joined.
 
-Light: httpx is imported when a file is asked for.
+Light: httpx is imported when a file is requested.
 """
 
 import os
@@ -47,13 +47,13 @@ _BINARY = frozenset({"", "application/octet-stream", "binary/octet-stream"})
 
 @dataclass(frozen=True)
 class Access:
-    """How files of the site are asked for.
+    """How files of the site are requested.
 
     Attributes:
-        site: Where they are asked for, and nowhere else.
+        site: Where they are requested, and nowhere else.
         agent: The User-Agent.
         pace: Gives the turns.
-        robots: Says what may be asked for, of every host of the site.
+        robots: Says what may be requested, of every host of the site.
         attempts: Tries of one file in one run.
         timeout_s: Seconds in which an answer has to begin, its headers all there, and seconds
             without a byte of the file after which a try is given up.
@@ -71,7 +71,7 @@ class Access:
     largest_bytes: int = 500 * 2**20
 
     def refusal(self, url: str) -> tuple[str, str] | None:
-        """Why a URL must not be asked for: the outcome and its reason, or None when it may."""
+        """Why a URL must not be requested: the outcome and its reason, or None when it may."""
         try:
             self.site.request_url(url)
         except (ForeignAddress, ValueError):
@@ -86,14 +86,14 @@ class Transfer:
     """What became of the tries to get one file.
 
     Attributes:
-        final_url: The URL that was asked for last, after redirects, under the site's own name.
+        final_url: The URL that was requested last, after redirects, under the site's own name.
         status: HTTP status of the last answer; None when there was none.
         etag: Entity tag of the file.
         bytes: Bytes of the file that came.
         attempts: Requests that were made, those that followed a redirect too.
         outcome: ``ok``, or the named kind of failure.
         reason: Why it failed, in one sentence.
-        wait_s: Seconds that the host asked to be left alone for when it failed, or 0.
+        wait_s: Seconds that the host asked clients to wait when it failed, or 0.
     """
 
     final_url: str
@@ -259,7 +259,7 @@ class FileHost:
             answer: What came, which is no redirect.
             deadline: Ends the answer when it takes too long.
             now: The file that it is of.
-            before: The file that the partial one is a part of when the rest of it was asked for;
+            before: The file that the partial one is a part of when the rest of it was requested;
                 None when the whole file was.
             partial: The partial file.
             transfer: Counts what comes.

@@ -20,7 +20,7 @@ class Answer:
 
     Attributes:
         request: Id of the request.
-        hops: The URL that was asked for and those that it was redirected to.
+        hops: The URL that was requested and those that it was redirected to.
         status: HTTP status, or 0 without an answer.
         mime: Media type.
         retry_after: The header of that name, or None.

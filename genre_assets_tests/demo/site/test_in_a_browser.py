@@ -36,7 +36,7 @@ def browser(tmp_path_factory):
 
 
 def requested_retries(browser) -> set[str]:
-    """What was asked for over a network since the last call, not of the browser itself."""
+    """What was requested over a network since the last call, not of the browser itself."""
     events = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     return {
         event["params"]["request"]["url"]

@@ -157,7 +157,7 @@ class Clock:
 
 @dataclass
 class SmallSite:
-    """Answers what is asked for as the site would, and notes it.
+    """Answers what is requested as the site would, and notes it.
 
     Attributes:
         genres: Numbers of the tracks of each genre, newest first.

@@ -299,7 +299,7 @@ def test_a_track_whose_page_is_missing_is_catalogued_without_licence_and_a_note_
     ("answer", "reason"),
     [
         (COOKIE_WALL, "looked for as div.play-item"),
-        (LOGIN, "which asks for a login"),
+        (LOGIN, "which requires a login"),
         (401, "answered with status 401: the site refuses it to us"),
         (403, "answered with status 403: the site refuses it to us"),
         (404, "answered with status 404: no such page"),

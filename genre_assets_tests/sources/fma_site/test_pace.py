@@ -258,8 +258,8 @@ def test_a_busy_site_is_asked_again_after_what_it_says():
     assert polite_retries(ask, pace, log=said.append).status == 200
     assert clock.slept == [7.0, 20.0]
     assert [line.split(" answered ")[1] for line in said] == [
-        "429; the site is left alone for 7 s.",
-        "503; the site is left alone for 20 s.",
+        "429; waiting 7 s.",
+        "503; waiting 20 s.",
     ]
 
 
@@ -301,7 +301,7 @@ def test_a_site_that_wants_to_be_left_alone_for_long_is_left_alone_at_once():
         asked.append(1)
         return Said(429, "86400")
 
-    with pytest.raises(ComeBackLater, match="left alone for 86,400 s") as caught:
+    with pytest.raises(ComeBackLater, match="wait 86,400 s") as caught:
         polite_retries(ask, pace_of(clock))
     assert len(asked) == 1 and clock.slept == []
     assert is_one_sentence(caught.value)

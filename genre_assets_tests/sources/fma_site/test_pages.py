@@ -375,7 +375,7 @@ def test_rows_that_are_all_odd_are_a_changed_layout_but_for_a_few():
     ],
 )
 def test_a_login_page_is_called_one(parse, html):
-    with pytest.raises(LoginPage, match="asks for a login"):
+    with pytest.raises(LoginPage, match="requires a login"):
         parse(html)
     with pytest.raises(LayoutChanged) as raised:
         parse(COOKIE_WALL)
