@@ -290,7 +290,7 @@ def test_waits_grow_where_the_site_says_nothing(monkeypatch):
     monkeypatch.setattr("tenacity.nap.time.sleep", clock.sleep)
     with pytest.raises(ComeBackLater):
         polite_retries(lambda: Said(500), pace_of(clock), attempts=4, log=said.append)
-    assert [line.rpartition("for ")[2] for line in said] == ["5 s.", "10 s.", "20 s."]
+    assert [line.rpartition("waiting ")[2] for line in said] == ["5 s.", "10 s.", "20 s."]
     assert clock.slept == sorted(clock.slept) and len(clock.slept) == 3
 
 
