@@ -200,7 +200,7 @@ def _add_retry(commands) -> None:
     retry = _add_command(
         commands,
         "retry",
-        "let the next run try again what failed",
+        "mark failures so that the next run tries them again",
         "Mark failures so that the next run tries them again: all of them, or those "
         "that the options name. Without this, a file that failed is tried again when the file or "
         "the version of the code changes.",
