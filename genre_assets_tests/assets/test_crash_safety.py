@@ -104,7 +104,7 @@ def test_a_shard_whose_runs_are_killed_again_and_again_ends_as_if_nothing_had_ha
     assert lake.read(FEATURE_FAILURES).num_rows == 0
     assert set(begun) == {one["sha256"] for one in clips}
     assert set(begun.values()) == {1, 2}
-    assert list(lake.root.glob(f"journal/*/{SHARD}/*")) == []
+    assert list(lake.root.glob(f".internal/journal/*/{SHARD}/*")) == []
     assert len(list(lake.root.glob(f"summary_features/shard={SHARD}/*.parquet"))) <= 2
 
 
@@ -132,7 +132,7 @@ def test_a_run_that_is_killed_around_any_of_its_writes_is_taken_up_by_the_next(s
             assert value == made_up(one["sha256"])[0]
     # Each shard once, and once more the one whose run died before it had written anything.
     assert set(runs.begun().values()) == {len(died) + 1 + 1}
-    assert list(lake.root.glob("journal/*/*/*")) == []
+    assert list(lake.root.glob(".internal/journal/*/*/*")) == []
 
 
 def test_a_run_that_is_killed_while_it_probes_has_read_no_file_for_nothing(server, tmp_path):

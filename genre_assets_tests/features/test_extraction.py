@@ -81,7 +81,7 @@ class Shard:
         assert self.lake.read(SUMMARY_FEATURES, [SHARD]).equals(self.features)
         assert self.lake.read(FEATURE_FAILURES, [SHARD]).equals(self.failures)
         assert made.analysed == len(self.analysed)
-        assert not list(self.lake.root.glob("journal/*/*/*"))
+        assert not list(self.lake.root.glob(".internal/journal/*/*/*"))
 
     def tracks(self):
         return [key.partition(":")[2] for key in self.features["track_id"].to_pylist()]

@@ -96,7 +96,7 @@ def test_a_journal_stays_a_few_files_and_keeps_the_order_of_its_rows(lake, monke
     journal = lake.journal(TRACKS, "folder_00")
     for number in range(20):
         journal.append(tracks(f"folder:{number}"))
-        assert len(list(lake.root.glob("journal/tracks/folder_00/*"))) <= 3
+        assert len(list(lake.root.glob(".internal/journal/tracks/folder_00/*"))) <= 3
     assert journal.read()["track_id"].to_pylist() == [f"folder:{n}" for n in range(20)]
 
 

@@ -74,14 +74,14 @@ def test_a_run_that_was_killed_leaves_its_pages_to_the_next_one(tmp_path):
         ("killed", 8),
         ("next", 9),
     ]
-    assert not list(tmp_path.glob("journal/pages/*/*.parquet"))
+    assert not list(tmp_path.glob(".internal/journal/pages/*/*.parquet"))
 
 
 def test_a_run_killed_between_merging_and_clearing_leaves_no_row_twice(tmp_path, monkeypatch):
     lake = Lake(tmp_path)
     archive = Archive(lake, "s1")
     archive.keep("track", page())
-    (journal,) = tmp_path.glob("journal/pages/*/*.parquet")
+    (journal,) = tmp_path.glob(".internal/journal/pages/*/*.parquet")
     copy = journal.read_bytes()
     archive.close()
     journal.write_bytes(copy)
@@ -130,7 +130,7 @@ def test_a_long_sweep_merges_its_journal_on_the_way(tmp_path, monkeypatch):
         archive.keep("track", page(at=NOON + timedelta(seconds=second)))
 
     assert len(rows(lake)) == 3
-    assert len(list(tmp_path.glob("journal/pages/*/*.parquet"))) == 1
+    assert len(list(tmp_path.glob(".internal/journal/pages/*/*.parquet"))) == 1
 
 
 def test_months_that_are_too_old_to_matter_are_not_read(tmp_path):
