@@ -22,6 +22,7 @@ import tensorflow as tf
 
 from genre_assets.features.spectrogram_files import write_segments
 from genre_assets.features.spectrograms import BANDS, Segment
+from genre_assets.lake.places import Places
 from genre_assets.lake.tfrecords import write_tfrecord
 from genre_assets.models.batches import Side, batches
 
@@ -73,7 +74,7 @@ def made_up(folder: Path, tracks: int) -> Side:
             for number in range(SEGMENTS)
         ]
         sha256 = f"{track:064x}"
-        write_segments(folder, sha256, segments)
+        write_segments(Places(folder), sha256, segments)
         files += [str(path) for path in folder.rglob(f"{sha256}.tfrecord")]
     counts = np.full(tracks, SEGMENTS)
     return Side(files, files, counts, np.arange(tracks) % GENRES)
