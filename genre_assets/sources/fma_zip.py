@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from genre_assets.documents import parse_json
-from genre_assets.lake.storage import written_whole
+from genre_assets.lake.storage import is_a_day_old, temporary_files, written_whole
 from genre_assets.progress import Log, Progress, silent
 from genre_assets.sources.catalogue import SourceError, printable
 
@@ -159,6 +159,9 @@ def unpack(
             members = [member for member in opened.infolist() if not member.is_dir()]
             for member in members:
                 _refuse_unsafe(archive, member, target, max_member_bytes)
+            for leftover in temporary_files(target):
+                if is_a_day_old(leftover):
+                    leftover.unlink(missing_ok=True)
             missing = [m for m in members if not _has_size(target / m.filename, m.file_size)]
             target.mkdir(parents=True, exist_ok=True)
             _require_room(archive, target, sum(member.file_size for member in missing))
