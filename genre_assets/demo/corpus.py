@@ -25,6 +25,7 @@ from genre_assets.demo.artists import ARTISTS, sound_of
 from genre_assets.demo.plan import DamagedFile, PlannedTrack, plan_corpus, plan_damaged
 from genre_assets.documents import parse_json
 from genre_assets.errors import UserError
+from genre_assets.lake.storage import temporary_files, written_whole
 from genre_assets.progress import Log, Progress, silent
 
 RECIPE = 1
@@ -93,6 +94,8 @@ def write_corpus(
     recipe = {"recipe": RECIPE, "seed": seed, "seconds": seconds}
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        for half_written in temporary_files(folder):
+            half_written.unlink(missing_ok=True)
         _remove_what_is_not_planned(folder, recipe, {file.path for file in [*tracks, *damaged]})
         _write_whole(folder / LICENCE_NOTE, _LICENCE_TEXT.encode())
         _write_whole(folder / MANIFEST, _manifest(recipe, tracks, damaged))
@@ -222,8 +225,5 @@ def _write_whole(path: Path, content: bytes) -> None:
     """Write a file that appears whole or not at all; the same content is not written again."""
     if path.exists() and path.read_bytes() == content:
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Hidden, so that a sweep of the folder passes over what a killed run left.
-    temporary = path.with_name(f".{path.name}.part")
-    temporary.write_bytes(content)
-    temporary.replace(path)
+    with written_whole(path, sync=False) as temporary:
+        temporary.write_bytes(content)

@@ -10,8 +10,6 @@ in their order, a ``tf.train.Example`` of
 A file for each content and not one for a thousand, so that a worker writes it whole or not at all,
 what is new touches nothing that is there, a track that had to go goes alone, and each side of a
 split reads no byte of the other: a net is fed as fast as from large files (benchmarks/feeding.py).
-
-Light: numba is only loaded when records are written.
 """
 
 from pathlib import Path
@@ -25,6 +23,7 @@ from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.storage import is_a_day_old
 from genre_assets.lake.tables import Lake
+from genre_assets.lake.tfrecords import example, write_tfrecord
 
 
 def relative_path(sha256: str) -> str:
@@ -38,8 +37,6 @@ def write_segments(places: Places, sha256: str, segments: list[Segment]) -> int:
     Returns:
         Size of the file in bytes.
     """
-    from genre_assets.lake.tfrecords import example, write_tfrecord
-
     records = (
         example(
             {name: values.astype("<f2").tobytes() for name, values in segment.spectrograms.items()}

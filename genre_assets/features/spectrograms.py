@@ -108,13 +108,11 @@ def segments_of(samples: Samples, sample_rate: int) -> list[Segment]:
 def warm_up() -> None:
     """Import librosa and compile what spectrograms need: once a process, one process at a time."""
     from genre_assets.features import summary
-    from genre_assets.lake import tfrecords
 
     summary.warm_up()
     noise = np.random.default_rng(0).standard_normal(11 * 22_050).astype(np.float32)
     with compilation_lock():
         _segments_of(noise, 22_050)
-        tfrecords.warm_up()
 
 
 def _segments_of(samples: Samples, sample_rate: int) -> list[Segment]:

@@ -22,12 +22,16 @@ CLOCKS_DIFFER_S = 60.0
 
 
 @contextmanager
-def written_whole(path: Path, needed_bytes: int | None = None) -> Iterator[Path]:
+def written_whole(
+    path: Path, needed_bytes: int | None = None, *, sync: bool = True
+) -> Iterator[Path]:
     """Write a file under a temporary name; once that is done without an error, it is in its place.
 
     Args:
         path: The file; its folder is made.
         needed_bytes: How many bytes it takes at most, where that is known.
+        sync: Whether the bytes are on the disk once it is in its place; no for what is quickly
+            written again should the power fail.
 
     Yields:
         The temporary path to write to.
@@ -40,7 +44,10 @@ def written_whole(path: Path, needed_bytes: int | None = None) -> Iterator[Path]
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             yield temporary
-            move_into_place(temporary, path)
+            if sync:
+                move_into_place(temporary, path)
+            else:
+                temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 

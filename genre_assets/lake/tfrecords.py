@@ -3,20 +3,16 @@
 A worker that loaded TensorFlow to write a few arrays would take seconds to start and 500 MB; the
 format is a frame of lengths and checksums around a protocol buffer of three levels. It is that of
 TensorFlow's ``tensorflow/core/lib/io/record_writer.h`` and ``core/example/example.proto``.
-
-Loads numba: import it when records are written.
 """
 
 import struct
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-import numpy as np
-from numba import njit
+import google_crc32c
 
 from genre_assets.lake.storage import written_whole
 
-_CASTAGNOLI = 0x82F63B78
 _BYTES_LIST, _INT64_LIST = 1, 3
 
 
@@ -75,53 +71,6 @@ def _varint(value: int) -> bytes:
 
 
 def _masked_crc(data: bytes) -> bytes:
-    crc = int(_crc32c(np.frombuffer(data, np.uint8), _TABLES))
+    crc = google_crc32c.value(data)
     masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
     return struct.pack("<I", masked)
-
-
-def _tables() -> np.ndarray:
-    tables = np.empty((8, 256), np.uint32)
-    values = np.arange(256, dtype=np.uint32)
-    for _ in range(8):
-        values = np.where(values & 1, values >> 1 ^ np.uint32(_CASTAGNOLI), values >> 1)
-    tables[0] = values
-    for step in range(1, 8):
-        tables[step] = tables[0][tables[step - 1] & 0xFF] ^ tables[step - 1] >> 8
-    return tables
-
-
-_TABLES = _tables()
-
-
-@njit(cache=True)
-def _crc32c(data, tables):
-    """Eight bytes at a time: Kounavis and Berry, *A Systematic Approach to Building CRCs*, 2005."""
-    crc = np.uint32(0xFFFFFFFF)
-    low = np.uint32(0xFF)
-    whole = data.size - data.size % 8
-    for at in range(0, whole, 8):
-        crc ^= (
-            np.uint32(data[at])
-            | np.uint32(data[at + 1]) << np.uint32(8)
-            | np.uint32(data[at + 2]) << np.uint32(16)
-            | np.uint32(data[at + 3]) << np.uint32(24)
-        )
-        crc = (
-            tables[7, crc & low]
-            ^ tables[6, crc >> np.uint32(8) & low]
-            ^ tables[5, crc >> np.uint32(16) & low]
-            ^ tables[4, crc >> np.uint32(24)]
-            ^ tables[3, data[at + 4]]
-            ^ tables[2, data[at + 5]]
-            ^ tables[1, data[at + 6]]
-            ^ tables[0, data[at + 7]]
-        )
-    for at in range(whole, data.size):
-        crc = tables[0, (crc ^ data[at]) & low] ^ crc >> np.uint32(8)
-    return crc ^ np.uint32(0xFFFFFFFF)
-
-
-def warm_up() -> None:
-    """Compile the checksum, under the lock of whoever compiles."""
-    _masked_crc(b"some bytes")

@@ -92,12 +92,12 @@ def read_catalogue(
         SourceError: If tracks.csv is missing, cut off or malformed, or a zip is not as published.
     """
     metadata = metadata_folder(root, unpack_to=unpack_to, checksums=checksums, log=log)
-    rejected, notes = list(metadata.rejected), list(metadata.notes)
+    notes = list(metadata.notes)
     tracks_csv = metadata.folder / "tracks.csv"
     genres = read_genres(metadata.folder / "genres.csv", notes)
     read = read_tracks_csv(tracks_csv)
     rows = read.rows
-    rejected += read.rejected
+    rejected = list(read.rejected)
     notes += read.notes
     if rows.num_rows < PUBLISHED_TRACKS:
         notes.append(f"{tracks_csv} lists {rows.num_rows:,} of the {PUBLISHED_TRACKS} tracks.")
@@ -107,7 +107,6 @@ def read_catalogue(
         rows = _of_subset(rows, subset, tracks_csv, rejected)
     clips = None
     if audio is not None:
-        rejected += audio.rejected
         notes += audio.notes
         clips = find_clips(audio.folder)
         rejected += clips.rejected

@@ -5,23 +5,20 @@ never beside it. The published zips are compressed with bzip2, which old ``unzip
 and Python's zipfile reads (https://github.com/mdeff/fma/issues/5).
 """
 
-import errno
 import hashlib
 import json
 import lzma
-import re
 import shutil
-import stat
-import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from genre_assets.documents import parse_json
+from genre_assets.lake.storage import is_a_day_old, temporary_files, written_whole
 from genre_assets.progress import Log, Progress, silent
-from genre_assets.sources.catalogue import Rejection, SourceError, printable
+from genre_assets.sources.catalogue import SourceError, printable
 
 PUBLISHED_SHA1 = {
     "fma_metadata.zip": "f0df49ffe5f2a6008d7dc83c6915b31835dfe733",
@@ -37,23 +34,16 @@ MAX_MEMBER_BYTES = 4 << 30
 """Larger members are refused; the largest published one is features.csv with 0.9 GiB."""
 
 _CHUNK = 1 << 20
-_READABLE_METHODS = {
-    zipfile.ZIP_STORED,
-    zipfile.ZIP_DEFLATED,
-    zipfile.ZIP_BZIP2,
-    zipfile.ZIP_LZMA,
-}
 _DAMAGE = (
     zipfile.BadZipFile,
     zlib.error,
     lzma.LZMAError,
-    struct.error,
     EOFError,
-    NotImplementedError,
     OSError,
     RuntimeError,
     ValueError,
 )
+"""What zipfile raises for zips that are damaged, encrypted or compressed in ways it cannot read."""
 
 
 @dataclass(frozen=True)
@@ -62,12 +52,10 @@ class Unpacked:
 
     Attributes:
         folder: Where it lies: in the dataset, or in the lake when it came from a zip.
-        rejected: Members of the zip that could not be unpacked.
         notes: Sentences for the log of the sweep.
     """
 
     folder: Path
-    rejected: list[Rejection] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -106,11 +94,11 @@ def dataset_folder(
         notes.append(f"{archive} was not checked, because no checksum of it is published.")
     else:
         check_sha1(archive, expected, remember_in=unpack_to, log=log)
-    rejected = unpack(archive, unpack_to, log=log)
+    unpack(archive, unpack_to, log=log)
     folder = unpack_to / name
     if not folder.is_dir():
         raise SourceError(f"{archive} holds no folder {name}: download it again from {DOWNLOADS}.")
-    return Unpacked(folder, rejected, notes)
+    return Unpacked(folder, notes)
 
 
 def check_sha1(archive: Path, expected: str, remember_in: Path, log: Log = silent) -> None:
@@ -142,10 +130,8 @@ def check_sha1(archive: Path, expected: str, remember_in: Path, log: Log = silen
             f"{archive} has the SHA-1 {found} and not the published {expected}: "
             f"download it again from {DOWNLOADS}/{archive.name}."
         )
-    remember_in.mkdir(parents=True, exist_ok=True)
-    temporary = note.with_suffix(".tmp")
-    temporary.write_text(json.dumps(fact), encoding="utf-8")
-    temporary.replace(note)
+    with written_whole(note) as temporary:
+        temporary.write_text(json.dumps(fact), encoding="utf-8")
 
 
 def unpack(
@@ -153,133 +139,60 @@ def unpack(
     target: Path,
     log: Log = silent,
     max_member_bytes: int = MAX_MEMBER_BYTES,
-) -> list[Rejection]:
+) -> None:
     """Unpack a zip into a folder, going on where an earlier try stopped.
 
-    Members whose file is there with the right size are left alone. Each one is written to a
-    temporary name and renamed, and its CRC is checked on the way.
+    Members whose file is there with the right size are left alone.
 
     Args:
         archive: The zip.
         target: The folder; no member is ever written outside it.
         log: Where progress goes.
-        max_member_bytes: Members that declare more are refused.
-
-    Returns:
-        The members that were refused or are damaged, by name, with the reason.
+        max_member_bytes: A zip with a member that declares more is refused.
 
     Raises:
-        SourceError: If the file is no zip, or the disk has no room for it.
+        SourceError: If the file is not a zip that can be unpacked, or the disk has no room for it.
+        DiskFullError: If the disk fills up meanwhile; what was unpacked is kept.
     """
     try:
-        opened = zipfile.ZipFile(archive)
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
-        raise SourceError(f"{archive} cannot be read as a zip ({error}): download it again.") from (
-            error
-        )
-    target.mkdir(parents=True, exist_ok=True)
-    rejected: list[Rejection] = []
-    with opened:
-        _require_whole_directory(archive, opened)
-        missing = []
-        taken: set[Path] = set()
-        for member in opened.infolist():
-            if member.is_dir():
-                continue
-            path = target / PurePosixPath(member.filename)
-            reason = _refusal(member, max_member_bytes)
-            if reason is None and path in taken:
-                reason = "The zip holds another member of this name."
-            if reason is not None:
-                rejected.append(Rejection(str(archive), member.filename, reason))
-                continue
-            taken.add(path)
-            if not _has_size(path, member.file_size):
-                missing.append((member, path))
-        _require_room(archive, target, sum(member.file_size for member, _ in missing))
-        progress = Progress(f"members of {archive.name} unpacked", len(missing), log)
-        for member, path in missing:
-            reason = _unpack_member(opened, member, path, target.resolve())
-            if reason is not None:
-                rejected.append(Rejection(str(archive), member.filename, reason))
-            progress.count(failed=reason is not None)
-    return rejected
-
-
-def _require_whole_directory(archive: Path, opened: zipfile.ZipFile) -> None:
-    """Refuse a zip with a damaged length in its directory, which would hide the next members."""
-    for member in opened.infolist():
-        name = member.orig_filename.encode("utf-8", "surrogateescape")
-        if b"PK\x01\x02" in name + member.extra + member.comment:
-            raise SourceError(
-                f"{archive} has a damaged directory, so members of it would be lost: "
-                "download it again."
-            )
-
-
-def _refusal(member: zipfile.ZipInfo, max_member_bytes: int) -> str | None:
-    """Why a member must not be unpacked, or None when it may."""
-    name = member.filename
-    parts = re.split(r"[/\\]", name)
-    if name.startswith(("/", "\\")) or re.match(r"[A-Za-z]:", name):
-        return "Its name is an absolute path."
-    if ".." in parts or "\\" in name or "" in parts or "\0" in name:
-        return "Its name does not stay inside the folder it is unpacked to."
-    try:
-        name.encode("utf-8")
-    except UnicodeEncodeError:
-        return "Its name is no text."
-    kind = stat.S_IFMT(member.external_attr >> 16)
-    if kind == stat.S_IFLNK:
-        return "It is a symbolic link."
-    if kind not in (0, stat.S_IFREG):
-        return "It is a special file."
-    if member.file_size > max_member_bytes:
-        return f"It declares {member.file_size} bytes, more than the {max_member_bytes} allowed."
-    if member.flag_bits & 0x1:
-        return "It is encrypted."
-    if member.compress_type not in _READABLE_METHODS:
-        return (
-            f"Its compression method {member.compress_type} is not supported (stored, deflate, "
-            "bzip2 and LZMA are; Deflate64 and Zstandard are not): unpack the zip with 7-Zip."
-        )
-    return None
-
-
-def _unpack_member(
-    opened: zipfile.ZipFile, member: zipfile.ZipInfo, path: Path, target: Path
-) -> str | None:
-    """Write one member to its place; the reason when it could not be done."""
-    temporary = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.parent.resolve().is_relative_to(target):
-            return "A symbolic link in the folder leads its path out of there."
-        # A link left at the temporary name would be written through.
-        temporary.unlink(missing_ok=True)
-        with opened.open(member) as source, temporary.open("xb") as file:
-            shutil.copyfileobj(source, file, _CHUNK)
-        if temporary.stat().st_size != member.file_size:
-            return "It ends before the size that the zip declares."
-        temporary.replace(path)
+        with zipfile.ZipFile(archive) as opened:
+            members = [member for member in opened.infolist() if not member.is_dir()]
+            for member in members:
+                _refuse_unsafe(archive, member, target, max_member_bytes)
+            for leftover in temporary_files(target):
+                if is_a_day_old(leftover):
+                    leftover.unlink(missing_ok=True)
+            missing = [m for m in members if not _has_size(target / m.filename, m.file_size)]
+            target.mkdir(parents=True, exist_ok=True)
+            _require_room(archive, target, sum(member.file_size for member in missing))
+            progress = Progress(f"members of {archive.name} unpacked", len(missing), log)
+            for member in missing:
+                with (
+                    opened.open(member) as source,
+                    written_whole(target / member.filename, sync=False) as temporary,
+                    temporary.open("wb") as file,
+                ):
+                    shutil.copyfileobj(source, file, _CHUNK)
+                progress.count()
     except _DAMAGE as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise SourceError(
-                f"The disk is full at {path}: make room and run again, it goes on from there."
-            ) from error
-        return f"It is damaged and could not be unpacked ({printable(str(error)) or repr(error)})."
-    finally:
-        if temporary.parent.is_dir():
-            temporary.unlink(missing_ok=True)
-    return None
+        reason = printable(str(error)) or repr(error)
+        raise SourceError(f"{archive} cannot be unpacked ({reason}): download it again.") from error
+
+
+def _refuse_unsafe(
+    archive: Path, member: zipfile.ZipInfo, target: Path, max_member_bytes: int
+) -> None:
+    if not (target / member.filename).resolve().is_relative_to(target.resolve()):
+        raise SourceError(f"{archive} is not unpacked: {member.filename!r} leads out of {target}.")
+    if member.file_size > max_member_bytes:
+        raise SourceError(
+            f"{archive} is not unpacked: {member.filename!r} declares {member.file_size} bytes, "
+            f"more than the {max_member_bytes} allowed."
+        )
 
 
 def _has_size(path: Path, size: int) -> bool:
-    try:
-        status = path.lstat()
-    except OSError:
-        return False
-    return stat.S_ISREG(status.st_mode) and status.st_size == size
+    return path.is_file() and path.stat().st_size == size
 
 
 def _require_room(archive: Path, target: Path, needed: int) -> None:

@@ -55,7 +55,7 @@ def test_an_interrupted_corpus_is_completed(small, tmp_path):
     whole = contents(tmp_path)
     first, second = (track.path for track in plan_corpus(counts, seed=0))
     (tmp_path / first).unlink()
-    half_written = (tmp_path / first).with_name(f".{Path(first).name}.part")
+    half_written = (tmp_path / first).with_name(f".{Path(first).name}.{'0' * 32}.tmp")
     half_written.write_bytes(b"half")
     (tmp_path / second).write_bytes(b"retagged by its owner")
     assert write_corpus(tmp_path, counts, seconds=1.0).written == 1

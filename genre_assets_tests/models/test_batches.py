@@ -2,11 +2,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from genre_assets.features.dsp.compilation import compilation_lock
 from genre_assets.features.spectrogram_files import relative_path, write_segments
 from genre_assets.features.spectrograms import BANDS, Segment, segments_of
-from genre_assets.lake import tfrecords
-from genre_assets.lake.places import Places
 from genre_assets.lake.schemas import SPECTROGRAMS
 from genre_assets.lake.tables import Lake
 from genre_assets.models.batches import batches, more_of_rare_genres, side_of
@@ -31,8 +28,6 @@ def mark(track_id, number):
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory):
-    with compilation_lock():
-        tfrecords.warm_up()
     lake = Lake(tmp_path_factory.mktemp("lake"))
     rows = []
     for track_id, (_, segments) in TRACKS.items():
@@ -117,7 +112,7 @@ def test_batches_have_one_shape_whatever_the_sample_rate(everyone, name, bands):
 def test_frames_are_taken_evenly_from_the_segment(lake, tmp_path):
     ramp = np.arange(937, dtype=np.float16)[:, np.newaxis]
     spectrograms = {name: np.repeat(ramp, bands, axis=1) for name, bands in BANDS.items()}
-    write_segments(Places(tmp_path), sha256("ramp"), [Segment(0, 0.0, spectrograms)])
+    write_segments(Lake(tmp_path).places, sha256("ramp"), [Segment(0, 0.0, spectrograms)])
     other = Lake(tmp_path)
     row = {"track_id": "00", "segment": 0, "file": relative_path(sha256("ramp"))}
     other.write(SPECTROGRAMS, SPECTROGRAMS.of_rows([row]), "fma_000000")
@@ -129,7 +124,7 @@ def test_frames_are_taken_evenly_from_the_segment(lake, tmp_path):
 
 def test_what_is_read_is_what_was_computed(tmp_path):
     segments = segments_of(noise(22_050, 20) + tone(22_050, 440, 20), 22_050)
-    write_segments(Places(tmp_path), sha256("real"), segments)
+    write_segments(Lake(tmp_path).places, sha256("real"), segments)
     lake = Lake(tmp_path)
     rows = [
         {"track_id": "00", "segment": segment.number, "file": relative_path(sha256("real"))}

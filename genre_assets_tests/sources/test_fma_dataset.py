@@ -482,16 +482,12 @@ def test_a_dataset_of_zips_is_unpacked_beside_nothing_of_its_own(tmp_path):
             file.write(path, f"fma_metadata/{path.name}")
     with zipfile.ZipFile(root / "fma_small.zip", "w") as file:
         file.writestr("fma_small/000/000002.mp3", b"clip")
-        file.writestr("fma_small/../../escape.mp3", b"clip")
 
     catalogue = read_catalogue(root, unpack_to=lake, checksums={})
 
     row = rows_of(catalogue)["2"]
     assert row["path"] == str(lake / "fma_small" / "000" / "000002.mp3")
     assert row["file_bytes"] == 4
-    assert [row["place"] for row in catalogue.rejected.to_pylist()] == [
-        "fma_small/../../escape.mp3"
-    ]
     assert sorted(path.name for path in root.iterdir()) == ["fma_metadata.zip", "fma_small.zip"]
 
 
