@@ -2,7 +2,8 @@
 
 A style is three parts, and a song takes one of them now and then, as is the artist's habit, from a
 neighbouring style, at the tempo and in the key of the song. So a techno track may
-have a house groove and still be techno, and no part alone gives the style away.
+have a house groove and still be techno, and no part alone gives the style away. The module is long
+because it is the music itself: every pattern of every style.
 """
 
 from collections.abc import Callable

@@ -29,13 +29,13 @@ from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.gone import Gone, find_gone
 from genre_assets.sources.fma_site.known import SOURCE, Known
 from genre_assets.sources.fma_site.pace import ComeBackLater
-from genre_assets.sources.fma_site.pages import (
+from genre_assets.sources.fma_site.page_contents import (
     Genre,
     LayoutChanged,
     ListingRow,
     TrackPage,
-    parse_track,
 )
+from genre_assets.sources.fma_site.pages import parse_track
 from genre_assets.sources.fma_site.sweep import GenreSweep, Mode, Read, sweep_genre
 from genre_assets.sources.licences import UNKNOWN, Licence, licence_of_url, permissions
 from genre_assets.sources.shards import fma_shard

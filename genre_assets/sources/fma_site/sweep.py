@@ -17,7 +17,8 @@ from genre_assets.progress import Log, counted, silent
 from genre_assets.sources.catalogue import Rejection, SourceError
 from genre_assets.sources.fma_site.address import genre_in_words
 from genre_assets.sources.fma_site.archive import KeptPage
-from genre_assets.sources.fma_site.pages import LayoutChanged, Listing, ListingRow, parse_listing
+from genre_assets.sources.fma_site.page_contents import LayoutChanged, Listing, ListingRow
+from genre_assets.sources.fma_site.pages import parse_listing
 
 PAGE_SIZES = (15, 20, 25, 50, 100, 200)
 """Rows of a page that the site offers; the last is requested."""
