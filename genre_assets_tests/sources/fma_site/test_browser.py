@@ -8,8 +8,8 @@ import pytest
 
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.catalogue import SourceError
+from genre_assets.sources.fma_site import access as access_module
 from genre_assets.sources.fma_site import browser as browser_module
-from genre_assets.sources.fma_site import guest as guest_module
 from genre_assets.sources.fma_site.access import SiteAccess
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
 from genre_assets.sources.fma_site.archive import Archive
@@ -378,8 +378,8 @@ def test_where_the_browser_runs_in_its_sandbox(monkeypatch, user, live, given_up
 def test_root_reads_no_live_site_without_a_sandbox_unless_allowed(monkeypatch, tmp_path):
     asked = []
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    monkeypatch.setattr(guest_module, "read_robots", lambda *_: asked.append(1))
-    monkeypatch.setattr(guest_module, "find_chromium", lambda *_, **__: asked.append(1))
+    monkeypatch.setattr(access_module, "read_robots", lambda *_: asked.append(1))
+    monkeypatch.setattr(access_module, "find_chromium", lambda *_, **__: asked.append(1))
     guest = SiteAccess(Site("https://freemusicarchive.org"), "a@b.c")
     with (
         pytest.raises(SourceError, match="GENRE_ASSETS_CHROMIUM_NO_SANDBOX=yes"),
