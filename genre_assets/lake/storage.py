@@ -76,7 +76,7 @@ def folder_written_whole(folder: Path) -> Iterator[tuple[Path, Callable[[], None
     Only one process at a time may do so for the same folder: it deletes what a killed one left.
 
     Args:
-        folder: The folder; it stays as it was unless it is swapped.
+        folder: The folder, which does not change unless it is swapped.
 
     Yields:
         The temporary folder to write to, and the function that swaps it in.

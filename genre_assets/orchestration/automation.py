@@ -175,7 +175,7 @@ stale_task = (
 )
 """When the members of a task are looked at anew.
 
-``task_dataset`` then lets the members stand, and reports the same data version, unless enough of
+``task_dataset`` then keeps the members, and reports the same data version, unless enough of
 them changed (see :func:`genre_assets.tasks.members.members_stand`); only a new version has
 models trained. So a change counts by its size and not by the day it fell on, what the models
 learnt from is what the lake shows, and no condition needs to look into a table.
