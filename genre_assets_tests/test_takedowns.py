@@ -605,7 +605,7 @@ def test_an_artist_whom_nobody_lists_is_refused_unless_that_is_meant(a_lake):
 def test_a_track_that_nobody_lists_yet_can_be_kept_out(a_lake):
     a_lake.take_down(subject="fma_site:999", in_advance=True)
     assert taken_down(a_lake.lake).reason_for(site_track(999))
-    with pytest.raises(UserError, match="A track_id is one of fma_site"):
+    with pytest.raises(UserError, match="A track_id is one of folder"):
         a_lake.take_down(subject="song of nobody", in_advance=True)
 
 

@@ -9,10 +9,13 @@ from textwrap import wrap
 from typing import NoReturn
 
 from genre_assets.lake.schemas import failure_tables
+from genre_assets.sources.registry import SOURCES
 from genre_assets.suggestions import did_you_mean
 from genre_assets.terminal import complain
 
-SOURCES = ("demo", "folder", "fma-dataset", "fma-site")
+DEMO = "demo"
+"""What stands for the site in ``--source`` when its music is made and served on this machine."""
+
 SWEEP_MODES = ("auto", "full", "incremental")
 
 
@@ -121,12 +124,11 @@ def _add_run(commands) -> None:
     )
     run.add_argument(
         "--source",
-        choices=SOURCES,
+        choices=(DEMO, *(source.option for source in SOURCES.values())),
         metavar="NAME",
-        help="demo: a site of synthetic music, made and served on this machine; folder: the music "
-        "library in GENRE_ASSETS_FOLDER; fma-dataset: the dataset in GENRE_ASSETS_FMA_DATASET; "
-        "fma-site: the site in GENRE_ASSETS_FMA_SITE (default: the one whose setting is set, or "
-        "else demo)",
+        help="demo: a site of synthetic music, made and served on this machine; "
+        + "; ".join(f"{s.option}: {s.words} in {s.setting}" for s in SOURCES.values())
+        + " (default: the one whose setting is set, or else demo)",
     )
     run.add_argument(
         "--sweep",

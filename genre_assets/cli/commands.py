@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from genre_assets.cli.command_line import command_line
+from genre_assets.cli.command_line import DEMO, command_line
 from genre_assets.errors import UserError
 from genre_assets.lake.access import sentence_for
 from genre_assets.lake.tables import Lake
@@ -21,21 +21,13 @@ from genre_assets.orchestration.lake_choice import choose_lake, holds_real_music
 from genre_assets.orchestration.settings import Settings, read_settings
 from genre_assets.progress import counted, duration
 from genre_assets.reference import workspace_path
+from genre_assets.sources.registry import FMA_SITE, SOURCES, Source
 from genre_assets.suggestions import unknown
 from genre_assets.tasks.task import load_tasks
 from genre_assets.terminal import complain, never_fail_to_print, say
 
-DEFAULT_TASK = {
-    "demo": "six_styles",
-    "folder": "available",
-    "fma-dataset": "available",
-    "fma-site": "available",
-}
-SETTING_OF_SOURCE = {
-    "folder": "GENRE_ASSETS_FOLDER",
-    "fma-dataset": "GENRE_ASSETS_FMA_DATASET",
-    "fma-site": "GENRE_ASSETS_FMA_SITE",
-}
+DEMO_TASK = "six_styles"
+DEFAULT_TASK = "available"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -76,24 +68,27 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    source = options.source or _source_that_is_set(read_settings()) or "demo"
-    choose_lake(source)
+    name = options.source or _source_that_is_set(read_settings()) or DEMO
+    source = FMA_SITE if name == DEMO else _named(name)
+    choose_lake(name)
     settings = read_settings()
-    _require_setting(source, settings)
-    task = _known("task", options.task or DEFAULT_TASK[source], list(load_tasks()))
+    if name != DEMO and not settings.place_of(source):
+        raise UserError(source.not_set)
+    task = options.task or (DEMO_TASK if name == DEMO else DEFAULT_TASK)
+    task = _known("task", task, list(load_tasks()))
     models = _models(options.models)
-    if options.sweep and source not in ("demo", "fma-site"):
-        raise UserError(f"--sweep is for a site, and the source is {source}: leave it out.")
-    say(f"Source {source}, task {task}, lake {settings.data}")
+    if options.sweep and not source.is_site:
+        raise UserError(f"--sweep is for a site, and the source is {name}: leave it out.")
+    say(f"Source {name}, task {task}, lake {settings.data}")
     started = time.monotonic()
     warnings.simplefilter("ignore")
     from genre_assets.orchestration.dagster_home import prepare_home
 
     with contextlib.ExitStack() as stack:
-        if source == "demo":
+        if name == DEMO:
             _refuse_real_music(settings.data)
         prepare_home(settings.data)
-        if source == "demo":
+        if name == DEMO:
             site = stack.enter_context(_demo_site(settings, settings.data / "demo_corpus"))
             settings = _pointed_at(site)
         from genre_assets.orchestration.main_job import run_pipeline
@@ -136,7 +131,7 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
     from genre_assets.demo.site.content import content_from_rows
     from genre_assets.demo.site.server import ReplicaSite
 
-    choose_lake("demo")
+    choose_lake(DEMO)
     settings = read_settings()
     if options.rows:
         serving = ReplicaSite(content_from_rows(options.rows), port=options.port)
@@ -309,33 +304,18 @@ def _existing_lake(*, read_only: bool = False) -> Lake:
 
 
 def _source_that_is_set(settings: Settings) -> str | None:
-    values = {
-        "folder": settings.folder,
-        "fma-dataset": settings.fma_dataset,
-        "fma-site": settings.fma_site,
-    }
-    named = [source for source, value in values.items() if value]
-    if len(named) > 1:
+    found = [source for source in SOURCES.values() if settings.place_of(source)]
+    if len(found) > 1:
         raise UserError(
-            f"{' and '.join(SETTING_OF_SOURCE[source] for source in named)} are set: choose with "
-            f"{' or '.join(f'--source {source}' for source in named)}."
+            f"{' and '.join(source.setting for source in found)} are set: choose with "
+            f"{' or '.join(f'--source {source.option}' for source in found)}."
         )
-    return named[0] if named else None
+    return found[0].option if found else None
 
 
-def _require_setting(source: str, settings: Settings) -> None:
-    if source == "folder" and not settings.folder:
-        raise UserError("The source folder needs GENRE_ASSETS_FOLDER: name your music library.")
-    if source == "fma-dataset" and not settings.fma_dataset:
-        raise UserError(
-            "The source fma-dataset needs GENRE_ASSETS_FMA_DATASET: name the folder that holds "
-            "fma_metadata/, or its zip."
-        )
-    if source == "fma-site" and not settings.fma_site:
-        raise UserError(
-            "The source fma-site needs GENRE_ASSETS_FMA_SITE: name the site, such as that of "
-            "genre-assets demo-site."
-        )
+def _named(option: str) -> Source:
+    [source] = [source for source in SOURCES.values() if source.option == option]
+    return source
 
 
 def _models(names: str | None) -> list[str] | None:

@@ -20,8 +20,9 @@ from genre_assets.labels.artists import CanonicalArtists, canonical_artists, nam
 from genre_assets.labels.synthetic import is_synthetic
 from genre_assets.labels.taxonomy import Genre, Taxonomy, load_taxonomy
 from genre_assets.lake.schemas import LABELS
-from genre_assets.lake.vocabulary import SEVERAL_TOP_GENRES, source_in_words
+from genre_assets.lake.vocabulary import SEVERAL_TOP_GENRES
 from genre_assets.progress import counted
+from genre_assets.sources.registry import source_named
 
 NO_GENRE = "no genre by any evidence"
 DUPLICATE = "exact duplicate of another track"
@@ -29,7 +30,6 @@ DUPLICATE = "exact duplicate of another track"
 TAKEN_DOWN = "taken down"
 """Begins the reason of a track that had to go."""
 _TAGS = "id3"
-_FOLDER = "folder"
 """The source whose evidence is the names of folders, where the settings allow that."""
 
 
@@ -213,10 +213,10 @@ def _verdicts(
     reached: dict[tuple[bool, int, int], _Verdict] = {}
     verdicts = []
     for name, source, tags in zip(sources, by_source, by_tags, strict=True):
-        is_folder = name == _FOLDER
-        key = is_folder, id(source), id(tags)
+        tags_first = source_named(name).guesses_names
+        key = tags_first, id(source), id(tags)
         if key not in reached:
-            reached[key] = _verdict(taxonomy, source, tags, tags_first=is_folder)
+            reached[key] = _verdict(taxonomy, source, tags, tags_first=tags_first)
         verdicts.append(reached[key])
     return verdicts
 
@@ -251,7 +251,7 @@ def _taken_down(moment: datetime | None) -> str | None:
 
 def _gone(source: str, gone_at: datetime | None) -> str | None:
     # What was downloaded is kept, and its licence does not end with the page.
-    if source == "fma_site":
+    if source_named(source).is_site:
         return None
     return f"gone from its source since {gone_at:%Y-%m-%d}" if gone_at else None
 
@@ -284,7 +284,7 @@ def _tags_before_folders(
 ) -> list[str | None]:
     """What the source lists; but the name of a folder is only a guess, which the tags overrule."""
     return [
-        (tag or name) if source == _FOLDER else name
+        (tag or name) if source_named(source).guesses_names else name
         for source, name, tag in zip(sources, listed, tagged, strict=True)
     ]
 
@@ -330,7 +330,7 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
     notes = [
         f"{counted(labels.num_rows, 'track')} labelled, "
         + "".join(
-            f"{count:,} by {'their tags' if name == _TAGS else source_in_words(name)}, "
+            f"{count:,} by {'their tags' if name == _TAGS else source_named(name).words}, "
             for name, count in evidence.most_common()
         )
         + f"{unlabelled:,} without a genre.",

@@ -2,8 +2,7 @@
 
 from urllib.parse import urlsplit
 
-DEMO_SITE_HOST = "freemusicarchive.test"
-"""The host in the URLs of the demo's site."""
+from genre_assets.sources.fma_site.address import DEMO_SITE_HOST
 
 SYNTHETIC_ENCODER = "genre_assets demo corpus"
 """The encoder (ID3 frame TSSE) that stands in the tags of every synthetic track."""

@@ -184,6 +184,16 @@ _SEPARATORS = (
 _ID3V1_NUMBERS = re.compile(r"[0-9]{1,3}|\((?:[0-9]{1,3}|RX|CR)\).*")
 
 
+@cache
+def is_genre(name: str) -> bool:
+    """Whether the name of a folder is that of a genre, and of nothing else besides."""
+    # To the taxonomy a number is a genre of ID3v1; as a folder it is a disc or a year.
+    if not name[0].isalpha():
+        return False
+    reading = load_taxonomy().read(name)
+    return bool(reading.genres) and not reading.unknown
+
+
 def _key(spelling: str) -> str:
     return "".join(words(fold(spelling)))
 

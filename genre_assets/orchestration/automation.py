@@ -18,6 +18,7 @@ from genre_assets.lake.schemas import TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.partitions import NamedPartitions
 from genre_assets.orchestration.resources import FmaSite, LakeResource
+from genre_assets.sources.registry import FMA_SITE
 from genre_assets.sources.shards import SHARDS
 from genre_assets.tasks.task import load_tasks
 
@@ -255,7 +256,7 @@ refresh = dg.define_asset_job(
 
 scrape = dg.define_asset_job(
     "scrape",
-    dg.AssetSelection.assets("fma_site_catalogue"),
+    dg.AssetSelection.assets(FMA_SITE.catalogue),
     # A sweep whose process died is begun once more. One that failed said why, and asking the
     # site at once again would only be impolite.
     tags={"dagster/max_retries": "1", "dagster/retry_on_asset_or_op_failure": "false"},
@@ -275,7 +276,7 @@ scrape = dg.define_asset_job(
 def scrape_refresh(fma_site: FmaSite) -> dg.RunRequest | dg.SkipReason:
     """Asks for a sweep where there is a site to sweep."""
     if not fma_site.base:
-        return dg.SkipReason("No site is set: let GENRE_ASSETS_FMA_SITE name one.")
+        return dg.SkipReason(FMA_SITE.not_set)
     return dg.RunRequest()
 
 

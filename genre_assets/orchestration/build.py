@@ -12,6 +12,7 @@ from genre_assets.orchestration.automation import jobs, schedules, sensors  # no
 from genre_assets.orchestration.checks import asset_checks  # noqa: E402
 from genre_assets.orchestration.resources import resources_from  # noqa: E402
 from genre_assets.orchestration.settings import Settings  # noqa: E402
+from genre_assets.sources.registry import SOURCES  # noqa: E402
 
 
 def build_definitions(settings: Settings) -> dg.Definitions:
@@ -20,7 +21,8 @@ def build_definitions(settings: Settings) -> dg.Definitions:
     An asset that cannot be made with these settings is still defined: whoever materialises it gets
     a sentence that names the setting it needs. It is not kept up to date automatically.
     """
-    cannot_be_made = set() if settings.fma_dataset else {"fma_features", "echonest_features"}
+    not_set = [source for source in SOURCES.values() if not settings.place_of(source)]
+    cannot_be_made = {name for source in not_set for name in source.published_features}
 
     def as_it_can_be_made(spec: dg.AssetSpec) -> dg.AssetSpec:
         if spec.key.to_user_string() not in cannot_be_made:

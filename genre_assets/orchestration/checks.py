@@ -49,7 +49,7 @@ from genre_assets.orchestration.asset_log import warnings_of
 from genre_assets.orchestration.assets import evaluation, features, ingest, metadata, models
 from genre_assets.orchestration.resources import FmaSite, LakeResource
 from genre_assets.quality.verdict import Verdict, listed
-from genre_assets.sources.shards import FMA_SHARDS, FOLDER_SHARDS
+from genre_assets.sources.registry import FMA_DATASET, FMA_SITE, FOLDER, Source
 from genre_assets.visible import in_one_line
 
 EVERY_MORNING = "41 6 * * *"
@@ -206,13 +206,17 @@ def _every(*tables: Table) -> Parts:
     ]
 
 
-def _catalogue(source: str, shards: Sequence[str], *more: Parts) -> Parts:
+def _catalogue(source: Source, *more: Parts) -> Parts:
     """What the catalogue of a source writes: its shards of the tracks and what it rejected."""
 
     def parts(subject: Subject) -> list[tuple[Table, str | None]]:
-        present = [key for key in subject.lake.partitions(TRACKS) if key in shards]
+        present = [key for key in subject.lake.partitions(TRACKS) if key in source.shards]
         own: list[tuple[Table, str | None]] = [(TRACKS, key) for key in present]
-        return [*own, (REJECTED_ROWS, source), *(part for other in more for part in other(subject))]
+        return [
+            *own,
+            (REJECTED_ROWS, source.name),
+            *(part for other in more for part in other(subject)),
+        ]
 
     return parts
 
@@ -289,7 +293,7 @@ def _no_dead_features(table: Table) -> Check:
     )
 
 
-_SITE = _catalogue("fma_site", FMA_SHARDS, _every(SIGHTINGS, SWEEPS), _last_pages)
+_SITE = _catalogue(FMA_SITE, _every(SIGHTINGS, SWEEPS), _last_pages)
 
 asset_checks = [
     checks_of(
@@ -311,8 +315,8 @@ asset_checks = [
     *(
         checks_of(asset, *_sound(parts), _plausible(parts))
         for asset, parts in (
-            (ingest.folder_catalogue, _catalogue("folder", FOLDER_SHARDS)),
-            (ingest.fma_dataset_catalogue, _catalogue("fma_dataset", FMA_SHARDS)),
+            (ingest.folder_catalogue, _catalogue(FOLDER)),
+            (ingest.fma_dataset_catalogue, _catalogue(FMA_DATASET)),
         )
     ),
     *(

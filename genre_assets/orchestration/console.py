@@ -6,6 +6,7 @@ import time
 
 import dagster as dg
 
+from genre_assets.sources.registry import SOURCES
 from genre_assets.visible import in_one_line
 
 _NOT_EXECUTED = "Dependencies for step "
@@ -13,11 +14,7 @@ _NOT_EXECUTED = "Dependencies for step "
 
 _STAGES = {
     "reading what the source lists": (
-        "fma_site_catalogue",
-        "folder_catalogue",
-        "fma_dataset_catalogue",
-        "fma_features",
-        "echonest_features",
+        *(asset for source in SOURCES.values() for asset in source.ingest),
     ),
     "downloads": ("fetches",),
     "audio files": ("audio",),

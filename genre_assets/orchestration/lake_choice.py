@@ -10,6 +10,7 @@ from genre_assets.labels.synthetic import is_demo_page
 from genre_assets.lake.schemas import TABLES, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.registry import FMA_SITE, SOURCES
 
 SETTING = "GENRE_ASSETS_DATA"
 OWN = Path("data")
@@ -38,7 +39,7 @@ def choose_lake(source: str | None = None) -> Path:
 def default_lake(env: Mapping[str, str], source: str | None = None) -> Path:
     """The lake that is used where no setting names one, as :func:`choose_lake` describes it."""
     source = source or _source_of(env)
-    if source == "fma-site" and not _is_live(env.get("GENRE_ASSETS_FMA_SITE")):
+    if source == FMA_SITE.option and not _is_live(env.get(FMA_SITE.setting)):
         source = "demo"
     if source == "demo":
         return _demo_lake()
@@ -54,9 +55,9 @@ def holds_real_music(lake: Path) -> bool:
 
 
 def _source_of(env: Mapping[str, str]) -> str | None:
-    if env.get("GENRE_ASSETS_FOLDER") or env.get("GENRE_ASSETS_FMA_DATASET"):
-        return "folder"
-    return "fma-site" if env.get("GENRE_ASSETS_FMA_SITE") else None
+    # A site comes last: it may be that of the demo, whose lake is another.
+    by_site = sorted(SOURCES.values(), key=lambda source: source.is_site)
+    return next((source.option for source in by_site if env.get(source.setting)), None)
 
 
 def _is_live(site: str | None) -> bool:

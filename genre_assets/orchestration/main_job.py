@@ -8,7 +8,6 @@ import pyarrow.compute as pc
 from genre_assets.lake.access import require_writable
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.vocabulary import source_in_words
 from genre_assets.models.registry import MODELS, with_components
 from genre_assets.orchestration.build import build_definitions
 from genre_assets.orchestration.console import one_line_console
@@ -17,37 +16,20 @@ from genre_assets.orchestration.interrupts import Interrupts
 from genre_assets.orchestration.run_summary import COUNTED, Outcome, print_summary
 from genre_assets.orchestration.settings import Settings
 from genre_assets.orchestration.stale_shards import PER_SHARD, span_of_stale_shards
-from genre_assets.sources.shards import SHARDS
+from genre_assets.sources.registry import Source
 from genre_assets.terminal import complain, say
 
-INGEST_OF_SOURCE = {
-    "demo": ["fma_site_catalogue"],
-    "fma-site": ["fma_site_catalogue"],
-    "folder": ["folder_catalogue"],
-    "fma-dataset": ["fma_dataset_catalogue", "fma_features", "echonest_features"],
-}
-"""The assets that bring a source's tracks into the lake."""
-
-TRACKS_OF_SOURCE = {
-    "demo": "fma_site",
-    "fma-site": "fma_site",
-    "folder": "folder",
-    "fma-dataset": "fma_dataset",
-}
-"""What the table ``tracks`` calls a source."""
-
-SWEEPS_A_SITE = {"fma_site_catalogue"}
 EVALUATION = ["predictions", "scores", "champion", "evaluation_report"]
 
 
 def run_pipeline(
-    settings: Settings, source: str, task: str, models: list[str] | None, sweep: str
+    settings: Settings, source: Source, task: str, models: list[str] | None, sweep: str
 ) -> int:
     """Materialise the graph from the source's catalogue to the task's report, and sum it up.
 
     Args:
         settings: The settings that the definitions were loaded with.
-        source: One of ``INGEST_OF_SOURCE``.
+        source: The source to read.
         task: Name of the task to train and evaluate.
         models: Names of the models to train, besides those that they are made of; None trains
             all of them.
@@ -68,14 +50,11 @@ def run_pipeline(
         for sentence in died:
             complain(sentence)
         phase = _Run(settings, instance, outcome, interrupts).phase
-        ingest = INGEST_OF_SOURCE[source]
-        modes = {name: {"config": {"mode": sweep}} for name in ingest if name in SWEEPS_A_SITE}
-        phase(ingest, ops=modes)
-        present = _shards_with_tracks(lake, TRACKS_OF_SOURCE[source])
+        modes = {source.catalogue: {"config": {"mode": sweep}}} if source.is_site else {}
+        phase(source.ingest, ops=modes)
+        present = _shards_with_tracks(lake, source)
         if not outcome.failures and not present:
-            outcome.failures.append(
-                f"There are no tracks in {source_in_words(TRACKS_OF_SOURCE[source])}."
-            )
+            outcome.failures.append(f"There are no tracks in {source.words}.")
         if not outcome.failures:
             stale = span_of_stale_shards(lake, settings, instance, present)
             _bring_up_to_date(lake, phase, stale)
@@ -182,8 +161,8 @@ def _sentence(event: dg.DagsterEvent) -> str:
     return f"{name}: {error.message.strip() if error else 'failed without a word'}"
 
 
-def _shards_with_tracks(lake: Lake, source: str) -> list[str]:
+def _shards_with_tracks(lake: Lake, source: Source) -> list[str]:
     listed = lake.read(TRACKS, columns=["source", "shard", "gone_at"])
-    ours = (pc.field("source") == source) & pc.field("gone_at").is_null()
+    ours = (pc.field("source") == source.name) & pc.field("gone_at").is_null()
     present = set(listed.filter(ours)["shard"].to_pylist())
-    return [shard for shard in SHARDS if shard in present]
+    return [shard for shard in source.shards if shard in present]

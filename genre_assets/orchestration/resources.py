@@ -6,7 +6,7 @@ Each field starts from its setting in the environment and can be changed in the 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import pyarrow as pa
@@ -14,20 +14,29 @@ from pydantic import Field
 
 from genre_assets.audio.workers import WorkerPool, end_with_parent
 from genre_assets.lake.access import require_writable, sentence_for
+from genre_assets.lake.schemas import AUDIO
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import warn_anywhere
-from genre_assets.orchestration.settings import SITE_GENRES, Settings, require_opt_in
+from genre_assets.orchestration.settings import SITE_GENRES, Settings, described, require_opt_in
+from genre_assets.progress import Log
+from genre_assets.sources.catalogue import Catalogue
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.policy import LICENCE_COLUMNS, excluded_by_policy
+from genre_assets.sources.registry import FMA_DATASET, FMA_SITE, FOLDER, Source
 
 if TYPE_CHECKING:
     from genre_assets.sources.fma_site.access import SiteAccess
 
 
+def _setting(name: str, default: Any = None, **options: Any) -> Any:
+    """A field that the launchpad shows with the description of its setting."""
+    return Field(default, description=described(name), **options)
+
+
 class LakeResource(dg.ConfigurableResource):
     """The folder that all tables, models and reports lie in."""
 
-    root: str = Field(description="Folder of the lake (GENRE_ASSETS_DATA).")
+    root: str = Field(description=described("data"))
 
     @contextmanager
     def open(self) -> Iterator[Lake]:
@@ -59,27 +68,23 @@ class LakeResource(dg.ConfigurableResource):
             raise dg.Failure(sentence, allow_retries=False) from error
 
 
-_BELIEVE_REMOVALS = Field(
-    default=False,
-    description="Whether all that the source no longer lists is really gone, even more than half "
-    "of it (GENRE_ASSETS_BELIEVE_REMOVALS).",
-)
+def _required(source: Source, place: str | None) -> str:
+    """Where a source is.
+
+    Raises:
+        dagster.Failure: If that is not set.
+    """
+    if not place:
+        raise dg.Failure(source.not_set, allow_retries=False)
+    return place
 
 
 class FmaDataset(dg.ConfigurableResource):
     """Where the FMA research dataset lies."""
 
-    root: str | None = Field(
-        default=None,
-        description="Folder of fma_metadata/ and fma_<subset>/, or of their zips "
-        "(GENRE_ASSETS_FMA_DATASET).",
-    )
-    subset: str | None = Field(
-        default=None,
-        description="small, medium, large or full; empty takes what lies there "
-        "(GENRE_ASSETS_FMA_SUBSET).",
-    )
-    believe_removals: bool = _BELIEVE_REMOVALS
+    root: str | None = _setting("fma_dataset")
+    subset: str | None = _setting("fma_subset")
+    believe_removals: bool = _setting("believe_removals", False)
 
     def folder(self) -> Path:
         """The dataset's folder.
@@ -87,80 +92,67 @@ class FmaDataset(dg.ConfigurableResource):
         Raises:
             dagster.Failure: If none is set.
         """
-        if not self.root:
-            raise dg.Failure(
-                "No FMA dataset is set: let GENRE_ASSETS_FMA_DATASET name the folder that holds "
-                "fma_metadata/ (and fma_small/, fma_medium/, … where there is audio).",
-                allow_retries=False,
-            )
-        return Path(self.root)
+        return Path(_required(FMA_DATASET, self.root))
+
+    def catalogue(self, lake: Lake, log: Log) -> Catalogue:
+        """What the dataset lists.
+
+        Raises:
+            dagster.Failure: If no dataset is set.
+            SourceError: If it cannot be read.
+        """
+        from genre_assets.sources.fma_dataset import read_catalogue
+
+        return read_catalogue(
+            self.folder(),
+            self.subset,
+            unpack_to=lake.places.fma_dataset,
+            known=FMA_DATASET.known_tracks(lake),
+            believe_removals=self.believe_removals,
+            log=log,
+        )
 
 
 class MusicFolder(dg.ConfigurableResource):
     """Where a music library lies."""
 
-    root: str | None = Field(default=None, description="A music library (GENRE_ASSETS_FOLDER).")
-    genres: bool = Field(
-        default=False,
-        description="Whether folders that are named after genres give the genre of the files in "
-        "them whose tags have none (GENRE_ASSETS_FOLDER_GENRES).",
-    )
-    believe_removals: bool = _BELIEVE_REMOVALS
+    root: str | None = _setting("folder")
+    genres: bool = _setting("folder_genres", False)
+    believe_removals: bool = _setting("believe_removals", False)
 
-    def path(self) -> Path:
-        """The library's folder.
+    def catalogue(self, lake: Lake, log: Log) -> Catalogue:
+        """What the library holds.
 
         Raises:
-            dagster.Failure: If none is set.
+            dagster.Failure: If no library is set.
+            SourceError: If it cannot be read.
         """
-        if not self.root:
-            raise dg.Failure(
-                "No music library is set: let GENRE_ASSETS_FOLDER name its folder.",
-                allow_retries=False,
-            )
-        return Path(self.root)
+        from genre_assets.labels.taxonomy import is_genre
+        from genre_assets.sources.folder import read_catalogue
+
+        return read_catalogue(
+            Path(_required(FOLDER, self.root)),
+            FOLDER.known_tracks(lake),
+            audio=lake.read(AUDIO, columns=["track_id", "sha256"]),
+            genres=self.genres,
+            is_genre=is_genre,
+            believe_removals=self.believe_removals,
+            log=log,
+        )
 
 
 class FmaSite(dg.ConfigurableResource):
     """The Free Music Archive's site, or a replica of it, and how it is accessed."""
 
-    base: str | None = Field(
-        default=None,
-        description="https://freemusicarchive.org or the address of a replica "
-        "(GENRE_ASSETS_FMA_SITE).",
-    )
-    genres: list[str] = Field(
-        default=list(SITE_GENRES),
-        description="Slugs of the genres to scrape (GENRE_ASSETS_FMA_SITE_GENRES).",
-    )
-    live: bool = Field(
-        default=False,
-        description="Whether a site that is not on this machine may be scraped "
-        "(GENRE_ASSETS_FMA_SITE_LIVE).",
-    )
-    contact: str | None = Field(
-        default=None,
-        description="Mail address or page that the site can reach you by "
-        "(GENRE_ASSETS_FMA_SITE_CONTACT).",
-    )
-    interval_s: float | None = Field(
-        default=None,
-        ge=0,
-        description="Seconds between two requests; empty takes what is polite "
-        "(GENRE_ASSETS_FMA_SITE_INTERVAL).",
-    )
-    chromium: str | None = Field(
-        default=None, description="The browser; empty looks for it (GENRE_ASSETS_CHROMIUM)."
-    )
-    chromedriver: str | None = Field(
-        default=None, description="Its driver; empty looks for it (GENRE_ASSETS_CHROMEDRIVER)."
-    )
-    believe_removals: bool = _BELIEVE_REMOVALS
-    no_sandbox: bool = Field(
-        default=False,
-        description="Whether the browser may run without its sandbox, also on a live site "
-        "(GENRE_ASSETS_CHROMIUM_NO_SANDBOX).",
-    )
+    base: str | None = _setting("fma_site")
+    genres: list[str] = _setting("fma_site_genres", list(SITE_GENRES))
+    live: bool = _setting("fma_site_live", False)
+    contact: str | None = _setting("fma_site_contact")
+    interval_s: float | None = _setting("fma_site_interval_s", ge=0)
+    chromium: str | None = _setting("chromium")
+    chromedriver: str | None = _setting("chromedriver")
+    believe_removals: bool = _setting("believe_removals", False)
+    no_sandbox: bool = _setting("chromium_no_sandbox", False)
 
     def site_access(self) -> "SiteAccess":
         """How the site is accessed.
@@ -171,13 +163,7 @@ class FmaSite(dg.ConfigurableResource):
         """
         from genre_assets.sources.fma_site.access import SiteAccess
 
-        if not self.base:
-            raise dg.Failure(
-                "No site is set: let GENRE_ASSETS_FMA_SITE name one, such as that of "
-                "genre-assets demo-site.",
-                allow_retries=False,
-            )
-        site = Site(self.base)
+        site = Site(_required(FMA_SITE, self.base))
         require_opt_in(site, self.live, self.contact)
         return SiteAccess(
             site,
@@ -192,11 +178,7 @@ class FmaSite(dg.ConfigurableResource):
 class LicencePolicy(dg.ConfigurableResource):
     """Which licences are not wanted."""
 
-    excluded: list[str] = Field(
-        default=[],
-        description="nd: licences that forbid derivatives; nc: those that forbid commercial use; "
-        "with either, unknown ones too (GENRE_ASSETS_EXCLUDED_LICENCES).",
-    )
+    excluded: list[str] = _setting("excluded_licences", [])
 
     def refusals(self, tracks: pa.Table) -> dict[str, str]:
         """Why tracks are not wanted, by ``track_id``."""
@@ -212,7 +194,7 @@ class LicencePolicy(dg.ConfigurableResource):
 class Workers(dg.ConfigurableResource):
     """The worker processes that files are read in."""
 
-    count: int = Field(default=1, ge=1, description="Processes (GENRE_ASSETS_WORKERS).")
+    count: int = _setting("workers", 1, ge=1)
 
     def open(self, warm_up: Callable[[], object] | None = None) -> WorkerPool:
         """The processes, to be used as a context manager; none starts before there is work."""

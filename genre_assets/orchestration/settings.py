@@ -1,17 +1,24 @@
-"""The settings of the platform, read from the environment and checked before anything starts."""
+"""The settings of the platform, read from the environment and checked before anything starts.
+
+Each field of :class:`Settings` is one setting. A validator that refuses a value raises the sentence
+that the user reads, so pydantic's own messages are never shown.
+"""
 
 import logging
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from genre_assets.errors import UserError
 from genre_assets.lake.vocabulary import FMA_SUBSETS
 from genre_assets.sources.fma_site.address import Site
+from genre_assets.sources.registry import Source
 
 SITE_GENRES = ("Techno", "House", "Indie-Rock", "Garage", "Dubstep", "Drum_amp_Bass")
 """Slugs of the genres that are scraped unless others are named."""
@@ -37,150 +44,10 @@ class SettingError(UserError):
     """A setting holds a value that cannot be used; the message says which and what to do."""
 
 
-@dataclass(frozen=True)
-class Settings:
-    """What the environment says.
-
-    Attributes:
-        data: The lake, ``GENRE_ASSETS_DATA``.
-        fma_dataset: Folder of the FMA dataset or its zips, ``GENRE_ASSETS_FMA_DATASET``, or None.
-        fma_subset: ``GENRE_ASSETS_FMA_SUBSET``, or None to take what lies there.
-        folder: A music library, ``GENRE_ASSETS_FOLDER``, or None.
-        folder_genres: Whether folders of the library that are named like genres say the genre of
-            what lies in them, ``GENRE_ASSETS_FOLDER_GENRES``.
-        believe_removals: Whether all that a source no longer lists is really gone, however much
-            it is, ``GENRE_ASSETS_BELIEVE_REMOVALS``.
-        fma_site: The site to scrape, ``GENRE_ASSETS_FMA_SITE``, or None.
-        fma_site_genres: Slugs of the genres to scrape, ``GENRE_ASSETS_FMA_SITE_GENRES``.
-        fma_site_live: Whether the real site may be scraped, ``GENRE_ASSETS_FMA_SITE_LIVE``.
-        fma_site_contact: How the site can reach who scrapes it, ``GENRE_ASSETS_FMA_SITE_CONTACT``,
-            or None.
-        fma_site_interval_s: Seconds between two requests, ``GENRE_ASSETS_FMA_SITE_INTERVAL``, or
-            None for what is polite.
-        chromium: The browser, ``GENRE_ASSETS_CHROMIUM``, or None to look for it.
-        chromedriver: Its driver, ``GENRE_ASSETS_CHROMEDRIVER``, or None to look for it.
-        chromium_no_sandbox: Whether the browser may run without its sandbox, also on a live site,
-            ``GENRE_ASSETS_CHROMIUM_NO_SANDBOX``.
-        excluded_licences: ``nd`` and ``nc`` where licences that forbid derivatives or commercial
-            use are not wanted, ``GENRE_ASSETS_EXCLUDED_LICENCES``.
-        workers: Worker processes, ``GENRE_ASSETS_WORKERS``.
-    """
-
-    data: Path
-    fma_dataset: Path | None
-    fma_subset: str | None
-    folder: Path | None
-    folder_genres: bool
-    believe_removals: bool
-    fma_site: str | None
-    fma_site_genres: tuple[str, ...]
-    fma_site_live: bool
-    fma_site_contact: str | None
-    fma_site_interval_s: float | None
-    chromium: Path | None
-    chromedriver: Path | None
-    chromium_no_sandbox: bool
-    excluded_licences: frozenset[str]
-    workers: int
-
-
-def read_settings(environment: dict[str, str] | None = None) -> Settings:
-    """Read and check the settings.
-
-    Raises:
-        SettingError: If one of them cannot be used.
-    """
-    env = _Looked(os.environ if environment is None else environment)
-    _check_dagster_home(env.get("DAGSTER_HOME") or None)
-    site = _site(env.get("GENRE_ASSETS_FMA_SITE") or None)
-    live = _yes_or_no(env, "GENRE_ASSETS_FMA_SITE_LIVE")
-    contact = env.get("GENRE_ASSETS_FMA_SITE_CONTACT") or None
-    if site:
-        require_opt_in(site, live, contact)
-    settings = Settings(
-        data=_lake_folder(env.get("GENRE_ASSETS_DATA") or "data"),
-        fma_dataset=_folder(env, "GENRE_ASSETS_FMA_DATASET"),
-        fma_subset=_fma_subset(env.get("GENRE_ASSETS_FMA_SUBSET") or None),
-        folder=_folder(env, "GENRE_ASSETS_FOLDER"),
-        folder_genres=_yes_or_no(env, "GENRE_ASSETS_FOLDER_GENRES"),
-        believe_removals=_yes_or_no(env, "GENRE_ASSETS_BELIEVE_REMOVALS"),
-        fma_site=site.base if site else None,
-        fma_site_genres=_genres(env.get("GENRE_ASSETS_FMA_SITE_GENRES") or None),
-        fma_site_live=live,
-        fma_site_contact=contact,
-        fma_site_interval_s=_interval(env.get("GENRE_ASSETS_FMA_SITE_INTERVAL") or None),
-        chromium=_program(env, "GENRE_ASSETS_CHROMIUM"),
-        chromedriver=_program(env, "GENRE_ASSETS_CHROMEDRIVER"),
-        chromium_no_sandbox=_yes_or_no(env, "GENRE_ASSETS_CHROMIUM_NO_SANDBOX"),
-        excluded_licences=_excluded_licences(env.get("GENRE_ASSETS_EXCLUDED_LICENCES") or ""),
-        workers=_workers(env.get("GENRE_ASSETS_WORKERS") or None),
-    )
-    _mind_unknown(env)
-    return settings
-
-
-def require_opt_in(site: Site, live: bool, contact: str | None) -> None:
-    """Refuse a site that is not on this machine unless it is meant.
-
-    Raises:
-        SettingError: If the site is live and the opt-in or the contact is missing.
-    """
-    if not site.is_live:
-        return
-    if not live:
-        raise SettingError(
-            f"{site.base} is not on this machine and is not scraped without your permission: "
-            "read its terms and "
-            "robots.txt, then allow it with GENRE_ASSETS_FMA_SITE_LIVE=yes."
-        )
-    if not contact:
-        raise SettingError(
-            f"Whoever scrapes {site.base} has to say who they are: let "
-            "GENRE_ASSETS_FMA_SITE_CONTACT name a mail address or a page."
-        )
-    if not contact.isprintable() or not contact.isascii():
-        raise SettingError(
-            f"GENRE_ASSETS_FMA_SITE_CONTACT is {contact!r}: use a mail address or a page's URL."
-        )
-
-
-class _Looked(dict[str, str]):
-    """An environment that remembers which of its names were looked up: those are the settings."""
-
-    def __init__(self, environment: Mapping[str, str]):
-        super().__init__(environment)
-        self.known: set[str] = set()
-
-    def get(self, name: str, default: str | None = None) -> str | None:  # type: ignore[override]
-        self.known.add(name)
-        return super().get(name, default)
-
-
-def _mind_unknown(env: _Looked) -> None:
-    """Refuse a name that is almost that of a setting, and warn of others that look like one.
-
-    Raises:
-        SettingError: If a name is misspelt: whoever set it means it, and would get something else.
-    """
-    known = sorted(name for name in env.known if name.startswith(_PREFIX))
-    for name in sorted({*env} - env.known - _OF_TESTS):
-        if not name.upper().startswith(_PREFIX):
-            continue
-        nearest = max(known, key=lambda other: _likeness(name, other))
-        alike = _likeness(name, nearest)
-        if alike >= _ALMOST_THE_SAME:
-            raise SettingError(f"{name} is not a setting: did you mean {nearest}?")
-        if name not in _warned:
-            _warned.add(name)
-            _logger.warning(
-                f"{name} is not a setting and has no effect"
-                + (f"; the nearest one is {nearest}." if alike >= _SIMILAR else ".")
-            )
-
-
-def _likeness(name: str, other: str) -> float:
-    first, second = (text.upper().removeprefix(_PREFIX) for text in (name, other))
-    return SequenceMatcher(None, first, second).ratio()
+def variable(field: str) -> str:
+    """The environment variable of a setting: ``GENRE_ASSETS_FOLDER`` for ``folder``."""
+    # A field's name ends in its unit, a variable's does not.
+    return _PREFIX + field.removesuffix("_s").upper()
 
 
 def _absolute(name: str, value: str) -> Path:
@@ -240,7 +107,7 @@ def _require_place_for_databases(name: str, path: Path) -> None:
 
 
 def _check_dagster_home(value: str | None) -> None:
-    if value is None:
+    if not value:
         return
     path = _absolute("DAGSTER_HOME", value)
     if not Path(value).expanduser().is_absolute():
@@ -248,101 +115,234 @@ def _check_dagster_home(value: str | None) -> None:
     _require_place_for_databases("DAGSTER_HOME", path)
 
 
-def _lake_folder(value: str) -> Path:
-    path = _absolute("GENRE_ASSETS_DATA", value)
-    _require_place_for_databases("GENRE_ASSETS_DATA", path)
+def _lake_folder(value: str, info: ValidationInfo) -> Path:
+    name = _name(info)
+    path = _absolute(name, value)
+    _require_place_for_databases(name, path)
     if path.exists() and not path.is_dir():
-        raise SettingError(f"GENRE_ASSETS_DATA is {path}, which is a file: name a folder.")
+        raise SettingError(f"{name} is {path}, which is a file: name a folder.")
     return path
 
 
-def _folder(env: _Looked, name: str) -> Path | None:
-    value = env.get(name)
-    if not value:
-        return None
-    path = _absolute(name, value)
+def _existing_folder(value: str, info: ValidationInfo) -> Path:
+    path = _absolute(_name(info), value)
     if not path.is_dir():
         raise SettingError(
-            f"{name} is {path}, but there is no folder: name an existing folder, or mount it."
+            f"{_name(info)} is {path}, but there is no folder: name an existing folder, or mount "
+            "it."
         )
     return path
 
 
-def _site(value: str | None) -> Site | None:
+def _program(value: str, info: ValidationInfo) -> Path:
+    path = _absolute(_name(info), value)
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise SettingError(f"{_name(info)} is {path}, which is no program: name the file to run.")
+    return path
+
+
+def _site(value: str) -> str:
     try:
-        return Site(value) if value else None
+        return Site(value).base
     except UserError as error:
-        raise SettingError(f"GENRE_ASSETS_FMA_SITE: {error}") from error
+        raise SettingError(f"{variable('fma_site')}: {error}") from error
 
 
-def _yes_or_no(env: _Looked, name: str) -> bool:
-    value = env.get(name) or "no"
+def _yes_or_no(value: str, info: ValidationInfo) -> bool:
     if value not in ("yes", "no"):
-        raise SettingError(f"{name} is {value!r}: use yes or no.")
+        raise SettingError(f"{_name(info)} is {value!r}: use yes or no.")
     return value == "yes"
 
 
-def _genres(value: str | None) -> tuple[str, ...]:
-    slugs = tuple(slug.strip() for slug in value.split(",")) if value else SITE_GENRES
+def _genres(value: str, info: ValidationInfo) -> tuple[str, ...]:
+    slugs = tuple(slug.strip() for slug in value.split(","))
     for slug in slugs:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", slug):
             raise SettingError(
-                f"GENRE_ASSETS_FMA_SITE_GENRES holds {slug!r}: use the last word of the site's "
-                "genre pages, joined by commas, such as Techno,Drum_amp_Bass."
+                f"{_name(info)} holds {slug!r}: use the last word of the site's genre pages, "
+                "joined by commas, such as Techno,Drum_amp_Bass."
             )
     return tuple(dict.fromkeys(slugs))
 
 
-def _interval(value: str | None) -> float | None:
-    if value is None:
-        return None
+def _interval(value: str, info: ValidationInfo) -> float:
     if not re.fullmatch(r"\d{1,4}(\.\d+)?", value):
-        raise SettingError(
-            f"GENRE_ASSETS_FMA_SITE_INTERVAL is {value!r}: use a number of seconds, such as 2."
-        )
+        raise SettingError(f"{_name(info)} is {value!r}: use a number of seconds, such as 2.")
     return float(value)
 
 
-def _program(env: _Looked, name: str) -> Path | None:
-    value = env.get(name)
-    if not value:
-        return None
-    path = _absolute(name, value)
-    if not os.access(path, os.X_OK) or path.is_dir():
-        raise SettingError(f"{name} is {path}, which is no program: name the file to run.")
-    return path
-
-
-def _excluded_licences(value: str) -> frozenset[str]:
+def _licences(value: str, info: ValidationInfo) -> frozenset[str]:
     named = {part.strip().lower() for part in value.split(",") if part.strip()}
     if unknown := named - set(EXCLUDABLE_LICENCES):
         raise SettingError(
-            f"GENRE_ASSETS_EXCLUDED_LICENCES holds {min(unknown)!r}: use nd (no derivatives), nc "
-            "(no commercial use) or both, joined by a comma."
+            f"{_name(info)} holds {min(unknown)!r}: use nd (no derivatives), nc (no commercial "
+            "use) or both, joined by a comma."
         )
     return frozenset(named)
 
 
-def _fma_subset(value: str | None) -> str | None:
-    if value is not None and value not in FMA_SUBSETS:
-        raise SettingError(
-            f"GENRE_ASSETS_FMA_SUBSET is {value!r}: use one of {', '.join(FMA_SUBSETS)}."
-        )
+def _subset(value: str, info: ValidationInfo) -> str:
+    if value not in FMA_SUBSETS:
+        raise SettingError(f"{_name(info)} is {value!r}: use one of {', '.join(FMA_SUBSETS)}.")
     return value
 
 
-def _workers(value: str | None) -> int:
-    if value is None:
-        return (
-            len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+def _worker_count(value: str, info: ValidationInfo) -> int:
     if not re.fullmatch(r"[0-9]{1,9}", value) or int(value) < 1:
-        raise SettingError(f"GENRE_ASSETS_WORKERS is {value!r}: use a whole number of 1 or more.")
+        raise SettingError(f"{_name(info)} is {value!r}: use a whole number of 1 or more.")
     if int(value) > _MOST_WORKERS:
         raise SettingError(
-            f"GENRE_ASSETS_WORKERS is {value}, and all of them start at once: use at most "
+            f"{_name(info)} is {value}, and all of them start at once: use at most "
             f"{_MOST_WORKERS:,}."
         )
     return int(value)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _name(info: ValidationInfo) -> str:
+    return variable(info.field_name or "")
+
+
+_Folder = Annotated[Path | None, BeforeValidator(_existing_folder)]
+_Program = Annotated[Path | None, BeforeValidator(_program)]
+_YesOrNo = Annotated[bool, BeforeValidator(_yes_or_no)]
+
+
+class Settings(BaseModel):
+    """What the environment says; an empty variable counts as one that is not set."""
+
+    model_config = ConfigDict(frozen=True, alias_generator=variable, extra="ignore")
+
+    data: Annotated[Path, BeforeValidator(_lake_folder)] = Field(
+        "data", validate_default=True, description="Folder of the lake"
+    )  # pyright: ignore[reportAssignmentType]
+    fma_dataset: _Folder = Field(
+        None, description="Folder of fma_metadata/ and fma_<subset>/, or of their zips"
+    )
+    fma_subset: Annotated[str | None, BeforeValidator(_subset)] = Field(
+        None, description="small, medium, large or full; empty takes what lies there"
+    )
+    folder: _Folder = Field(None, description="A music library")
+    folder_genres: _YesOrNo = Field(
+        False,
+        description="Whether folders that are named after genres give the genre of the files in "
+        "them whose tags have none",
+    )
+    believe_removals: _YesOrNo = Field(
+        False,
+        description="Whether all that the source no longer lists is really gone, even more than "
+        "half of it",
+    )
+    fma_site: Annotated[str | None, BeforeValidator(_site)] = Field(
+        None, description="https://freemusicarchive.org or the address of a replica"
+    )
+    fma_site_genres: Annotated[tuple[str, ...], BeforeValidator(_genres)] = Field(
+        SITE_GENRES, description="Slugs of the genres to scrape"
+    )
+    fma_site_live: _YesOrNo = Field(
+        False, description="Whether a site that is not on this machine may be scraped"
+    )
+    fma_site_contact: str | None = Field(
+        None, description="Mail address or page by which the site can reach you"
+    )
+    fma_site_interval_s: Annotated[float | None, BeforeValidator(_interval)] = Field(
+        None, description="Seconds between two requests; empty takes what is polite"
+    )
+    chromium: _Program = Field(None, description="The browser; empty looks for it")
+    chromedriver: _Program = Field(None, description="Its driver; empty looks for it")
+    chromium_no_sandbox: _YesOrNo = Field(
+        False, description="Whether the browser may run without its sandbox, also on a live site"
+    )
+    excluded_licences: Annotated[frozenset[str], BeforeValidator(_licences)] = Field(
+        frozenset(),
+        description="nd: licences that forbid derivatives; nc: those that forbid commercial use; "
+        "with either, unknown ones too",
+    )
+    workers: Annotated[int, BeforeValidator(_worker_count)] = Field(
+        default_factory=_cores, description="Worker processes"
+    )
+
+    def place_of(self, source: Source) -> str | None:
+        """Where a source is, as its setting says; None where it is not set."""
+        place = getattr(self, source.name)
+        return str(place) if place else None
+
+
+def described(field: str) -> str:
+    """What a setting is and which variable sets it, in one sentence."""
+    return f"{Settings.model_fields[field].description} ({variable(field)})."
+
+
+def read_settings(environment: Mapping[str, str] | None = None) -> Settings:
+    """Read and check the settings.
+
+    Args:
+        environment: Variables by name; None takes those of the process.
+
+    Raises:
+        SettingError: If one of them cannot be used.
+    """
+    env = os.environ if environment is None else environment
+    _check_dagster_home(env.get("DAGSTER_HOME"))
+    settings = Settings.model_validate({name: value for name, value in env.items() if value})
+    if settings.fma_site:
+        require_opt_in(Site(settings.fma_site), settings.fma_site_live, settings.fma_site_contact)
+    _check_names(env)
+    return settings
+
+
+def require_opt_in(site: Site, live: bool, contact: str | None) -> None:
+    """Refuse a site that is not on this machine unless it is meant.
+
+    Raises:
+        SettingError: If the site is live and the opt-in or the contact is missing.
+    """
+    if not site.is_live:
+        return
+    if not live:
+        raise SettingError(
+            f"{site.base} is not on this machine and is not scraped without your permission: "
+            "read its terms and "
+            "robots.txt, then allow it with GENRE_ASSETS_FMA_SITE_LIVE=yes."
+        )
+    if not contact:
+        raise SettingError(
+            f"Whoever scrapes {site.base} has to say who they are: let "
+            "GENRE_ASSETS_FMA_SITE_CONTACT name a mail address or a page."
+        )
+    if not contact.isprintable() or not contact.isascii():
+        raise SettingError(
+            f"GENRE_ASSETS_FMA_SITE_CONTACT is {contact!r}: use a mail address or a page's URL."
+        )
+
+
+def _check_names(names: Iterable[str]) -> None:
+    """Refuse a name that is almost that of a setting, and warn of others that look like one.
+
+    Raises:
+        SettingError: If a name is misspelt: whoever set it means it, and would get something else.
+    """
+    known = sorted(map(variable, Settings.model_fields))
+    for name in sorted({*names} - {*known} - _OF_TESTS):
+        if not name.upper().startswith(_PREFIX):
+            continue
+        nearest = max(known, key=lambda other: _likeness(name, other))
+        alike = _likeness(name, nearest)
+        if alike >= _ALMOST_THE_SAME:
+            raise SettingError(f"{name} is not a setting: did you mean {nearest}?")
+        if name not in _warned:
+            _warned.add(name)
+            _logger.warning(
+                f"{name} is not a setting and has no effect"
+                + (f"; the nearest one is {nearest}." if alike >= _SIMILAR else ".")
+            )
+
+
+def _likeness(name: str, other: str) -> float:
+    first, second = (text.upper().removeprefix(_PREFIX) for text in (name, other))
+    return SequenceMatcher(None, first, second).ratio()

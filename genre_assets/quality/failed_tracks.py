@@ -7,13 +7,12 @@ from pathlib import PurePath
 
 from genre_assets.lake.schemas import AUDIO, REJECTED_ROWS
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.vocabulary import source_in_words
 from genre_assets.quality.failures import failures_of_tracks
 from genre_assets.quality.funnel import in_words
 from genre_assets.quality.verdict import listed
 from genre_assets.sources.attribution import named_tracks
 from genre_assets.sources.catalogue import Kind, not_taken
-from genre_assets.sources.fma_site.downloads import SOURCE
+from genre_assets.sources.registry import source_named
 from genre_assets.visible import in_one_line
 
 _EXAMPLES = 3
@@ -67,7 +66,7 @@ def left_out(lake: Lake) -> list[str]:
     for row in lake.read(REJECTED_ROWS).to_pylist():
         kinds[row["source"], row.get("kind") or Kind.TRACK].append(row)
     return [
-        in_one_line(_left_out(source_in_words(source), kind, rows))
+        in_one_line(_left_out(source_named(source).words, kind, rows))
         for (source, kind), rows in sorted(kinds.items())
     ]
 
@@ -125,5 +124,7 @@ def _names(lake: Lake, track_ids: set[str]) -> dict[str, _Name]:
     for track_id in track_ids:
         row = rows.get(track_id, {})
         named = " by ".join(filter(None, (row.get("title"), row.get("artist")))) or track_id
-        names[track_id] = _Name(named, paths.get(track_id), row.get("source") != SOURCE)
+        names[track_id] = _Name(
+            named, paths.get(track_id), not source_named(row.get("source")).is_site
+        )
     return names

@@ -21,6 +21,7 @@ from genre_assets.audio.status import Status
 from genre_assets.evaluation.metrics import METRICS
 from genre_assets.lake.feature_columns import ECHONEST_COLUMNS
 from genre_assets.lake.schemas import PROBABILITIES, TIME, Table
+from genre_assets.sources.registry import SOURCES
 from genre_assets.sources.shards import SHARDS
 
 CLOCKS_DIFFER_S = 3600
@@ -152,7 +153,7 @@ _ANY_WHOLE_NUMBER = {"mtime_ns", "file_mtime_ns"}
 """Whole numbers that may be below 0: a file may be from before 1970."""
 
 _ONE_OF = {
-    "source": ("fma_site", "fma_dataset", "folder"),
+    "source": tuple(SOURCES),
     "shard": SHARDS,
     "status": tuple(Status),
     "official_split": ("training", "validation", "test"),

@@ -39,11 +39,12 @@ from genre_assets.lake.tables import Lake
 from genre_assets.models.registry import MODELS
 from genre_assets.refresh.model_states import model_states
 from genre_assets.sources.fma_site.address import Site
-from genre_assets.sources.fma_site.downloads import SOURCE, Choice, Policy, stored_paths
+from genre_assets.sources.fma_site.downloads import Choice, Policy, stored_paths
 from genre_assets.sources.fma_site.known import unread_pages
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access
+from genre_assets.sources.registry import FMA_SITE
 from genre_assets.sources.shards import SHARDS
 from genre_assets.suggestions import unknown
 from genre_assets.tags import probing, reading
@@ -228,12 +229,12 @@ class _Shards:
         tracks = self._read(TRACKS, shard, _TRACK_COLUMNS)
         audio = self._with_journal(AUDIO, shard, _AUDIO_COLUMNS)
         self._note_when_listed(tracks)
-        of_site = tracks.filter(pc.equal(tracks["source"], SOURCE))
+        of_site = tracks.filter(pc.equal(tracks["source"], FMA_SITE.name))
         parts = []
         if of_site.num_rows:
             fetches = self._read(FETCHES, shard)
             parts.append(self._fetches(shard, of_site, fetches))
-            others = tracks.filter(pc.not_equal(tracks["source"], SOURCE))
+            others = tracks.filter(pc.not_equal(tracks["source"], FMA_SITE.name))
             placed = stored_paths(of_site, fetches, self._store).select(_TRACK_COLUMNS)
             tracks = pa.concat_tables([placed, others])
         if self._gone != TakenDown():

@@ -11,7 +11,7 @@ from genre_assets.errors import UserError
 from genre_assets.lake.schemas import ID3_TAGS, TRACKS
 from genre_assets.lake.storage import written_whole
 from genre_assets.lake.tables import Lake
-from genre_assets.sources.shards import FOLDER_SHARDS
+from genre_assets.sources.registry import source_named
 
 FILE_NAME = "attribution.csv"
 """Name of the file beside what it credits: it lists every track that went into it."""
@@ -42,21 +42,25 @@ def named_tracks(
 
     Args:
         lake: The lake.
-        columns: The columns; ``track_id`` and ``shard`` come with them.
+        columns: The columns; ``track_id``, ``source`` and ``shard`` come with them.
         track_ids: The tracks; None for all.
     """
-    columns = list(dict.fromkeys(["track_id", "shard", *columns]))
+    columns = list(dict.fromkeys(["track_id", "source", "shard", *columns]))
     rows = _of_tracks(lake.read(TRACKS, columns=columns), track_ids).to_pylist()
     # The tags of most shards add nothing and are not read.
-    shards = {row["shard"] for row in rows if row["shard"] in FOLDER_SHARDS or _lacks_a_name(row)}
+    shards = {row["shard"] for row in rows if _names_are_guessed(row) or _lacks_a_name(row)}
     read = [shard for shard in lake.partitions(ID3_TAGS) if shard in shards]
     tags = _of_tracks(lake.read(ID3_TAGS, read, ["track_id", *_NAMES]), track_ids).to_pylist()
     tagged = {row["track_id"]: row for row in tags}
     for row in rows:
         in_tags = tagged.get(row["track_id"], {})
-        first, second = (in_tags, row) if row["shard"] in FOLDER_SHARDS else (row, in_tags)
+        first, second = (in_tags, row) if _names_are_guessed(row) else (row, in_tags)
         row |= {name: first.get(name) or second.get(name) for name in _NAMES if name in row}
     return pa.Table.from_pylist(rows, pa.schema([TRACKS.schema.field(name) for name in columns]))
+
+
+def _names_are_guessed(row: dict) -> bool:
+    return source_named(row["source"]).guesses_names
 
 
 def _lacks_a_name(row: dict) -> bool:

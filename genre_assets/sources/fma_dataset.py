@@ -27,13 +27,13 @@ from genre_assets.sources.fma_clips import Clips, find_clips
 from genre_assets.sources.fma_tracks_csv import read_tracks_csv
 from genre_assets.sources.fma_zip import PUBLISHED_SHA1, Unpacked, dataset_folder
 from genre_assets.sources.licences import licence_of_title, permissions
+from genre_assets.sources.registry import FMA_DATASET
 from genre_assets.sources.removals import IF_MEANT
 from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
 
-SOURCE = "fma_dataset"
 PUBLISHED_TRACKS = 106_574
 
 
@@ -119,7 +119,7 @@ def read_catalogue(
     if clips and not believe_removals:
         tracks = _with_unseen_clips(tracks, known, clips, notes)
     log(f"{counted(tracks.num_rows, 'track')} listed by {tracks_csv}")
-    still_there = frozenset(f"{SOURCE}:{track_id}" for track_id in listed)
+    still_there = frozenset(f"{FMA_DATASET.name}:{track_id}" for track_id in listed)
     gone = None
     if not believe_removals:
         still_there |= _after_the_end(known, listed, tracks_csv, notes)
@@ -129,7 +129,7 @@ def read_catalogue(
                 f"{IF_MEANT}."
             )
             gone = frozenset()
-    return Catalogue(tracks, rejected_rows(SOURCE, rejected), notes, still_there, gone)
+    return Catalogue(tracks, rejected_rows(FMA_DATASET.name, rejected), notes, still_there, gone)
 
 
 def _after_the_end(
@@ -144,7 +144,7 @@ def _after_the_end(
             f"after it {'is' if len(later) == 1 else 'are'} known and kept: was the file cut off? "
             f"{IF_MEANT}."
         )
-    return frozenset(f"{SOURCE}:{number}" for number in later)
+    return frozenset(f"{FMA_DATASET.name}:{number}" for number in later)
 
 
 def _with_unseen_clips(
@@ -296,8 +296,8 @@ def _as_tracks(
     found = [files.get(track_id, (None, None)) for track_id in ids]
     folder = clips.folder if clips else (root / f"fma_{subset}" if subset else None)
     columns = {
-        "track_id": pc.binary_join_element_wise(SOURCE, id_text, ":"),
-        "source": [SOURCE] * len(ids),
+        "track_id": pc.binary_join_element_wise(FMA_DATASET.name, id_text, ":"),
+        "source": [FMA_DATASET.name] * len(ids),
         "source_track_id": id_text,
         "shard": [fma_shard(track_id) for track_id in ids],
         "title": titles,

@@ -22,6 +22,7 @@ from genre_assets.errors import UserError
 from genre_assets.lake.feature_columns import column_name
 from genre_assets.lake.schemas import ECHONEST_FEATURES, FMA_FEATURES, Table
 from genre_assets.sources.catalogue import Kind, Rejection, printable
+from genre_assets.sources.registry import FMA_DATASET
 from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
@@ -39,7 +40,6 @@ NO_TRACK_ID = "the track id is not a whole number of 0 or more"
 OTHER_LENGTH = "the row has another number of fields than the header"
 NO_NUMBER = "a value that is not a number"
 
-_SOURCE = "fma_dataset"
 _ID = r"^([0-9]{1,9})(\.0*)?$"
 _NUMBER = (
     r"^\s*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?\s*$|^\s*[+-]?(?i:inf|infinity)\s*$"
@@ -145,7 +145,7 @@ class _LeftOut:
 def _conforming(rows: pa.Table, table: Table, source: str) -> pa.Table:
     columns = {
         "track_id": pa.array(
-            [f"{_SOURCE}:{track_id}" for track_id in rows["track_id"].to_pylist()]
+            [f"{FMA_DATASET.name}:{track_id}" for track_id in rows["track_id"].to_pylist()]
         ),
         "feature_source": pa.repeat(source, rows.num_rows),
     }

@@ -18,8 +18,7 @@ files with known tracks in this order, and each track is given to one file only:
 import hashlib
 import os
 from collections import defaultdict
-from collections.abc import Iterable
-from functools import cache
+from collections.abc import Callable, Iterable
 from pathlib import Path, PurePath
 
 import pyarrow as pa
@@ -28,10 +27,10 @@ from genre_assets.lake.schemas import TRACKS
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.catalogue import Catalogue, rejected_rows
 from genre_assets.sources.folder_walk import File, Walk, walk
+from genre_assets.sources.registry import FOLDER
 from genre_assets.sources.removals import IF_MEANT
 from genre_assets.sources.shards import folder_shard
 
-SOURCE = "folder"
 ID_DIGITS = 16
 
 
@@ -41,6 +40,7 @@ def read_catalogue(
     *,
     audio: pa.Table | None = None,
     genres: bool = False,
+    is_genre: Callable[[str], bool] = lambda name: False,
     believe_removals: bool = False,
     log: Log = silent,
 ) -> Catalogue:
@@ -61,6 +61,8 @@ def read_catalogue(
         audio: Rows of ``lake.schemas.AUDIO`` (``track_id`` and ``sha256`` are used): with them a
             track that was retagged is still known by its bytes when it moves later.
         genres: Whether folders that are named like genres give their tracks those genres.
+        is_genre: Whether the name of a folder is that of a genre, such as
+            ``labels.taxonomy.is_genre``; by default no name is.
         believe_removals: Whether a person has said that what an empty folder or a library that
             is not there any more held is gone.
         log: Where progress goes.
@@ -77,7 +79,7 @@ def read_catalogue(
     identities.keep_unchanged(found.files)
     identities.match_bytes(_hashed(identities.unmatched(found.files), found, log))
     rows = [
-        _row(file, track, root, genres)
+        _row(file, track, root, genres, is_genre)
         for file in found.files
         if (track := identities.track_of.get(file.path)) is not None
     ]
@@ -85,7 +87,7 @@ def read_catalogue(
     unseen = Unseen(known, {row["track_id"] for row in rows}, found, believe_removals)
     return Catalogue(
         TRACKS.of_rows(rows),
-        rejected_rows(SOURCE, found.all_rejected()),
+        rejected_rows(FOLDER.name, found.all_rejected()),
         unseen.notes(),
         unseen.track_ids,
         doubt=f"The music library {root} is empty: is it mounted?" if found.found_nothing else None,
@@ -260,43 +262,30 @@ def _sha256(path: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _row(file: File, track: str, root: Path, genres: bool) -> dict:
+def _row(file: File, track: str, root: Path, genres: bool, is_genre: Callable[[str], bool]) -> dict:
     parts = Path(file.path).relative_to(root).parts
-    artist, album = _artist_and_album(parts[:-1])
+    artist, album = _artist_and_album(parts[:-1], is_genre)
     return {
-        "track_id": f"{SOURCE}:{track}",
-        "source": SOURCE,
+        "track_id": f"{FOLDER.name}:{track}",
+        "source": FOLDER.name,
         "source_track_id": track,
         "shard": folder_shard(track),
         "title": PurePath(parts[-1]).stem,
         "artist": artist,
         "album": album,
-        "genres": _genres_of_folders(parts[:-1]) if genres else [],
+        # Innermost first.
+        "genres": [*filter(is_genre, reversed(parts[:-1]))] if genres else [],
         "path": file.path,
         "file_bytes": file.size,
         "file_mtime_ns": file.mtime_ns,
     }
 
 
-def _artist_and_album(folders: tuple[str, ...]) -> tuple[str | None, str | None]:
+def _artist_and_album(
+    folders: tuple[str, ...], is_genre: Callable[[str], bool]
+) -> tuple[str | None, str | None]:
     """What the folders of a file may be named after: ``Artist/Album``, maybe below a genre."""
-    if folders and _is_genre(folders[0]):
+    if folders and is_genre(folders[0]):
         artist, album = (*folders[1:], None, None)[:2]
         return (artist, album) if len(folders) <= 3 else (None, None)
     return (folders[0], folders[1]) if len(folders) == 2 else (None, None)
-
-
-def _genres_of_folders(names: tuple[str, ...]) -> list[str]:
-    """The names of folders that are those of genres, innermost first."""
-    return [name for name in reversed(names) if _is_genre(name)]
-
-
-@cache
-def _is_genre(name: str) -> bool:
-    from genre_assets.labels.taxonomy import load_taxonomy
-
-    # To the taxonomy a number is a genre of ID3v1; as a folder it is a disc or a year.
-    if not name[0].isalpha():
-        return False
-    reading = load_taxonomy().read(name)
-    return bool(reading.genres) and not reading.unknown

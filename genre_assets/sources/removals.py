@@ -12,9 +12,9 @@ import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import TRACKS, Table
 from genre_assets.lake.tables import Lake
-from genre_assets.lake.vocabulary import source_in_words
 from genre_assets.progress import counted
 from genre_assets.sources.catalogue import Catalogue, SourceError
+from genre_assets.sources.registry import source_named
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
@@ -69,12 +69,12 @@ def refuse_mass_removal(
         missed = pc.invert(pc.is_in(ids, value_set=keep.combine_chunks()))
     else:
         missed = pc.is_in(ids, value_set=pa.array(gone, pa.string()))
-    _refuse_if_most(source_in_words(source), "track", _count(missed), present.num_rows)
+    _refuse_if_most(source_named(source).words, "track", _count(missed), present.num_rows)
 
     had_file = pc.is_valid(present["file_bytes"])
     without = listed.filter(pc.is_null(listed["file_bytes"]))["track_id"].combine_chunks()
     lost = pc.and_(had_file, pc.is_in(ids, value_set=without))
-    _refuse_if_most(source_in_words(source), "audio file", _count(lost), _count(had_file))
+    _refuse_if_most(source_named(source).words, "audio file", _count(lost), _count(had_file))
 
 
 def refuse_mass_loss(lake: Lake, table: Table, path: Path, shards: Mapping[str, pa.Table]) -> None:

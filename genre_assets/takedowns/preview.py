@@ -7,7 +7,7 @@ from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import counted
 from genre_assets.sources.attribution import named_tracks
-from genre_assets.sources.fma_site.downloads import SOURCE
+from genre_assets.sources.registry import source_named
 from genre_assets.takedowns.reach import reached_by
 from genre_assets.takedowns.removal import models_of, would_remove
 from genre_assets.visible import in_one_line
@@ -91,7 +91,10 @@ def preview(lake: Lake, store: Store, kind: str, subject: str) -> Preview:
         tracks,
         goes.rows,
         goes.files,
-        sum(row["source"] != SOURCE and row["file_bytes"] is not None for row in tracks),
+        sum(
+            not source_named(row["source"]).is_site and row["file_bytes"] is not None
+            for row in tracks
+        ),
         {task: len(models_of(lake, task)) for task in goes.tasks},
         tuple(task for task in goes.tasks if (lake.places.reports / task).is_dir()),
     )

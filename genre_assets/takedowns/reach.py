@@ -13,6 +13,7 @@ from genre_assets.lake.schemas import (
     TRACKS,
 )
 from genre_assets.lake.tables import Lake
+from genre_assets.sources.registry import source_named
 from genre_assets.takedowns.record import (
     names_of,
     names_on_track,
@@ -90,7 +91,7 @@ def _tracks_by_artist(lake: Lake) -> dict[str, set[str]]:
     found = defaultdict(set)
     for row in lake.read(TRACKS, columns=["track_id", "source", "artist"]).to_pylist():
         names = names_on_track(row["artist"])
-        if row["source"] == "folder" or not names:
+        if source_named(row["source"]).guesses_names or not names:
             names |= names_on_track(artist_in_tags.get(row["track_id"]))
         for name in names:
             found[name].add(row["track_id"])

@@ -11,11 +11,10 @@ from genre_assets.labels.artists import artist_key, several
 from genre_assets.labels.labelling import TAKEN_DOWN
 from genre_assets.lake.schemas import TAKEDOWNS
 from genre_assets.lake.tables import Lake
+from genre_assets.sources.registry import SOURCES
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
-
-_SAME_IDS = ("fma_site", "fma_dataset")
 
 
 @dataclass(frozen=True)
@@ -98,9 +97,10 @@ def names_on_track(artist: str | None) -> set[str]:
 
 def same_track(track_id: str) -> set[str]:
     """The ids of a track: the site and the research dataset share their numbers."""
-    source, _, number = track_id.partition(":")
-    same = {f"{other}:{number}" for other in _SAME_IDS} if source in _SAME_IDS else set()
-    return same | {track_id}
+    name, _, number = track_id.partition(":")
+    numbering = SOURCES[name].numbering if name in SOURCES else None
+    alike = {s.name for s in SOURCES.values() if s.numbering == numbering} if numbering else set()
+    return {f"{other}:{number}" for other in alike} | {track_id}
 
 
 def subject_and_reached(row: dict) -> set[str]:

@@ -8,12 +8,12 @@ from genre_assets.lake.schemas import TAKEDOWNS, TRACKS
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.progress import Log, counted, silent
+from genre_assets.sources.registry import SOURCES
 from genre_assets.suggestions import did_you_mean
 from genre_assets.takedowns.reach import tracks_of_artist
 from genre_assets.takedowns.removal import Removed, enforce
 
 KINDS = ("track", "artist")
-_SOURCES = ("fma_site", "fma_dataset", "folder")
 
 
 @dataclass(frozen=True)
@@ -166,7 +166,7 @@ def _refuse_unknown_track(lake: Lake, track_id: str, in_advance: bool) -> None:
     if track_id in tracks["track_id"].to_pylist():
         return
     source, _, number = track_id.partition(":")
-    if in_advance and source in _SOURCES and number:
+    if in_advance and source in SOURCES and number:
         return
     wanted = {track_id.casefold(), number.casefold()} - {""}
     meant = [
@@ -175,7 +175,7 @@ def _refuse_unknown_track(lake: Lake, track_id: str, in_advance: bool) -> None:
         if not wanted.isdisjoint(value.casefold() for value in row.values() if value)
     ]
     hint = f"Did you mean {' or '.join(meant[:5])}?" if meant else "Look it up in the view tracks."
-    more = f" A track_id is one of {', '.join(_SOURCES)}, a colon and its id." if in_advance else ""
+    more = f" A track_id is one of {', '.join(SOURCES)}, a colon and its id." if in_advance else ""
     raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}{more}")
 
 

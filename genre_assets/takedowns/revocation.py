@@ -11,7 +11,8 @@ from genre_assets.lake.schemas import FETCHES, REVOKED_TAKEDOWNS, TAKEDOWNS, TRA
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
 from genre_assets.progress import Log, counted, silent
-from genre_assets.sources.fma_site.downloads import RETRY_REQUESTED, SOURCE
+from genre_assets.sources.fma_site.downloads import RETRY_REQUESTED
+from genre_assets.sources.registry import source_named
 from genre_assets.suggestions import did_you_mean
 from genre_assets.takedowns.record import names_of, taken_down
 
@@ -141,7 +142,7 @@ def _sorted_out(lake: Lake, kind: str, subject: str, reached: set[str]) -> Revok
             held.append(track_id)
         elif not track or track["gone_at"]:
             lost.append(track_id)
-        elif track["source"] != SOURCE:
+        elif not source_named(track["source"]).is_site:
             own_files += [track_id] if track["path"] else []
         elif not gone.contents.isdisjoint(contents[track_id]):
             held.append(track_id)

@@ -71,9 +71,9 @@ def test_assets_without_their_settings_fail_in_a_sentence_each(platform):
     )
     assert done.returncode == 1
     for sentence in (
-        "No FMA dataset is set: let GENRE_ASSETS_FMA_DATASET name",
-        "No music library is set: let GENRE_ASSETS_FOLDER name",
-        "No site is set: let GENRE_ASSETS_FMA_SITE name",
+        "The source fma-dataset needs GENRE_ASSETS_FMA_DATASET",
+        "The source folder needs GENRE_ASSETS_FOLDER",
+        "The source fma-site needs GENRE_ASSETS_FMA_SITE",
     ):
         assert sentence in done.stderr
 

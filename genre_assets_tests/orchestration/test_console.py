@@ -4,7 +4,8 @@ from types import SimpleNamespace
 import pytest
 
 from genre_assets.orchestration.console import _Filter, _OneLine, stage_of
-from genre_assets.orchestration.main_job import EVALUATION, INGEST_OF_SOURCE, PER_SHARD
+from genre_assets.orchestration.main_job import EVALUATION, PER_SHARD
+from genre_assets.sources.registry import SOURCES
 
 
 def record(message="", step=None, event=None, level=logging.INFO):
@@ -35,7 +36,7 @@ def test_a_stage_is_said_once_when_its_first_step_begins():
 
 
 def test_every_step_of_the_main_job_belongs_to_a_stage():
-    assets = {*(a for of in INGEST_OF_SOURCE.values() for a in of), *PER_SHARD, *EVALUATION}
+    assets = {*(a for source in SOURCES.values() for a in source.ingest), *PER_SHARD, *EVALUATION}
     assets |= {"extraction", "labels", "task_dataset", "models__svm"}
     for asset in assets - {"summary_features"}:  # extraction makes them
         assert stage_of(asset), asset

@@ -13,6 +13,7 @@ from genre_assets.orchestration import main_job
 from genre_assets.orchestration.interrupts import Interrupts
 from genre_assets.orchestration.resources import LakeResource
 from genre_assets.orchestration.settings import read_settings
+from genre_assets.sources.registry import FOLDER
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
@@ -104,7 +105,7 @@ def test_a_signal_ends_the_main_job_and_a_run_that_it_interrupts_is_canceled(
     monkeypatch.setattr(dg.DagsterInstance, "handle_new_event", handle_and_signal)
     settings = read_settings({"GENRE_ASSETS_DATA": str(tmp_path)})
     with pytest.raises(KeyboardInterrupt):
-        main_job.run_pipeline(settings, "folder", "available", None, "auto")
+        main_job.run_pipeline(settings, FOLDER, "available", None, "auto")
     assert "labels" not in made
     with dg.DagsterInstance.get() as instance:
         assert [run.status for run in instance.get_runs()] == [status]

@@ -7,6 +7,7 @@ from genre_assets.lake.tables import Lake
 from genre_assets.orchestration import main_job
 from genre_assets.orchestration.main_job import run_pipeline
 from genre_assets.orchestration.settings import read_settings
+from genre_assets.sources.registry import FOLDER
 
 SHARDS = ["folder_03", "folder_05", "folder_07"]
 
@@ -43,7 +44,7 @@ def phases(monkeypatch):
 
 
 def run(settings):
-    assert run_pipeline(settings, "folder", "available", ["svm"], "auto") == 0
+    assert run_pipeline(settings, FOLDER, "available", ["svm"], "auto") == 0
 
 
 def test_all_shards_that_have_tracks_are_one_range_and_then_comes_the_task(settings, lake, phases):

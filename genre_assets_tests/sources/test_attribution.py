@@ -133,5 +133,5 @@ def test_tracks_of_a_library_are_known_by_their_tags_and_those_of_a_site_by_the_
         "folder:b": ("Song 39", "Folk"),
     }
     assert named_tracks(lake, ["title"], {"folder:a"}).to_pylist() == [
-        {"track_id": "folder:a", "shard": "folder_00", "title": "Song 38"}
+        {"track_id": "folder:a", "source": "folder", "shard": "folder_00", "title": "Song 38"}
     ]

@@ -8,6 +8,7 @@ import pytest
 
 from genre_assets.audio.probe import probe
 from genre_assets.audio.status import Status
+from genre_assets.labels.taxonomy import is_genre
 from genre_assets.lake.schemas import TRACKS
 from genre_assets.sources.folder import read_catalogue
 from genre_assets.sources.folder_walk import AUDIO_EXTENSIONS, OTHER_SOUND_EXTENSIONS
@@ -115,7 +116,7 @@ def test_a_file_named_like_a_wastebasket_is_just_a_file(tmp_path):
 def test_a_folder_named_like_a_genre_is_no_artist(tmp_path, path, artist, album):
     (tmp_path / path).parent.mkdir(parents=True)
     (tmp_path / path).write_bytes(b"song")
-    (row,) = read_catalogue(tmp_path, TRACKS.empty()).tracks.to_pylist()
+    (row,) = read_catalogue(tmp_path, TRACKS.empty(), is_genre=is_genre).tracks.to_pylist()
     assert (row["artist"], row["album"]) == (artist, album)
 
 
@@ -134,7 +135,8 @@ def test_a_folder_named_like_a_genre_is_no_artist(tmp_path, path, artist, album)
 def test_folders_named_like_genres_give_them_where_that_is_asked_for(tmp_path, path, genres):
     (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
     (tmp_path / path).write_bytes(b"song")
-    (row,) = read_catalogue(tmp_path, TRACKS.empty(), genres=True).tracks.to_pylist()
+    named = read_catalogue(tmp_path, TRACKS.empty(), genres=True, is_genre=is_genre)
+    (row,) = named.tracks.to_pylist()
     assert row["genres"] == genres
     (row,) = read_catalogue(tmp_path, TRACKS.empty()).tracks.to_pylist()
     assert row["genres"] == []

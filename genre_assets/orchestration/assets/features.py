@@ -32,6 +32,7 @@ from genre_assets.orchestration.assets.metadata import audio
 from genre_assets.orchestration.automation import one_run_for_a_range, shards, stale, stale_if_made
 from genre_assets.orchestration.resources import FmaDataset, LakeResource, Workers
 from genre_assets.progress import counted
+from genre_assets.sources.registry import FMA_DATASET
 
 if TYPE_CHECKING:
     from genre_assets.features.extraction import Extracted, Extractor
@@ -165,7 +166,7 @@ def _precomputed_asset(
     ) -> dg.MaterializeResult:
         from genre_assets.sources import fma_published_features
         from genre_assets.sources.catalogue import rejected_rows
-        from genre_assets.sources.fma_dataset import SOURCE, metadata_folder
+        from genre_assets.sources.fma_dataset import metadata_folder
         from genre_assets.sources.rejections import record_rejections
         from genre_assets.sources.removals import refuse_mass_loss
 
@@ -180,7 +181,8 @@ def _precomputed_asset(
                     refuse_mass_loss(opened, table, path, found.shards)
             for shard in {*opened.partitions(table), *found.shards}:
                 opened.write(table, found.shards.get(shard, table.empty()), shard)
-            record_rejections(opened, SOURCE, rejected_rows(SOURCE, found.rejected), file_name)
+            rejected = rejected_rows(FMA_DATASET.name, found.rejected)
+            record_rejections(opened, FMA_DATASET.name, rejected, file_name)
             rows = pa.concat_tables([table.empty(), *found.shards.values()])
             left_out = sum(found.left_out.values())
             log_of(context)(

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from genre_assets.lake.rates import record_rate
-from genre_assets.lake.schemas import AUDIO, FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
+from genre_assets.lake.schemas import FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.materialization import (
@@ -31,15 +31,14 @@ from genre_assets.orchestration.assets.materialization import (
 )
 from genre_assets.orchestration.automation import register_partitions, shards, stale
 from genre_assets.orchestration.resources import (
-    FmaDataset,
     FmaSite,
     LakeResource,
     LicencePolicy,
-    MusicFolder,
     Workers,
 )
 from genre_assets.progress import counted
 from genre_assets.sources.catalogue import Catalogue, Kind, SourceError, not_taken
+from genre_assets.sources.registry import FMA_DATASET, FMA_SITE, FOLDER, Source
 
 GROUP = "ingest"
 
@@ -96,7 +95,7 @@ def fma_site_catalogue(
                         archive=archive,
                         known=Known(opened),
                         sweeps=swept_before,
-                        rejected=opened.read(REJECTED_ROWS, ["fma_site"]),
+                        rejected=opened.read(REJECTED_ROWS, [FMA_SITE.name]),
                         log=log_of(context),
                     )
             except SweepError as error:
@@ -114,7 +113,7 @@ def fma_site_catalogue(
                 result = _record_sweep(
                     context,
                     opened,
-                    "fma_site",
+                    FMA_SITE,
                     swept.catalogue,
                     record,
                     fma_site.believe_removals,
@@ -129,55 +128,35 @@ def fma_site_catalogue(
         return result
 
 
-@table_asset(
-    TRACKS,
-    group_name=GROUP,
-    code_version="1",
+def _catalogue_of_files(source: Source, resource: str, description: str) -> dg.AssetsDefinition:
+    """The catalogue of a source whose files lie on this machine, as its resource reads it."""
+
+    @table_asset(
+        TRACKS,
+        name=source.catalogue,
+        description=description,
+        group_name=GROUP,
+        code_version="1",
+        required_resource_keys={"lake", resource},
+    )
+    def catalogue(context: dg.AssetExecutionContext) -> dg.MaterializeResult:
+        files = getattr(context.resources, resource)
+        with context.resources.lake.open() as lake, in_one_sentence():
+            record = StepRecord()
+            listed = files.catalogue(lake, log_of(context))
+            return _record_sweep(context, lake, source, listed, record, files.believe_removals)
+
+    return catalogue
+
+
+folder_catalogue = _catalogue_of_files(
+    FOLDER, "music_folder", "Every audio file of a music library, under ids that survive renames."
 )
-def folder_catalogue(
-    context: dg.AssetExecutionContext, lake: LakeResource, music_folder: MusicFolder
-) -> dg.MaterializeResult:
-    """Every audio file of a music library, under ids that survive renames."""
-    from genre_assets.sources.folder import read_catalogue
-
-    with lake.open() as opened, in_one_sentence():
-        record = StepRecord()
-        catalogue = read_catalogue(
-            music_folder.path(),
-            opened.read(TRACKS).filter(pc.field("source") == "folder"),
-            audio=opened.read(AUDIO, columns=["track_id", "sha256"]),
-            genres=music_folder.genres,
-            believe_removals=music_folder.believe_removals,
-            log=log_of(context),
-        )
-        believe_removals = music_folder.believe_removals
-        return _record_sweep(context, opened, "folder", catalogue, record, believe_removals)
-
-
-@table_asset(
-    TRACKS,
-    group_name=GROUP,
-    code_version="1",
+fma_dataset_catalogue = _catalogue_of_files(
+    FMA_DATASET,
+    "fma_dataset",
+    "Every track of the FMA research dataset's tracks.csv, with its clip where there is one.",
 )
-def fma_dataset_catalogue(
-    context: dg.AssetExecutionContext, lake: LakeResource, fma_dataset: FmaDataset
-) -> dg.MaterializeResult:
-    """Every track of the FMA research dataset's tracks.csv, with its clip where there is one."""
-    from genre_assets.sources.fma_dataset import read_catalogue
-
-    with lake.open() as opened, in_one_sentence():
-        record = StepRecord()
-        catalogue = read_catalogue(
-            fma_dataset.folder(),
-            fma_dataset.subset,
-            unpack_to=opened.places.fma_dataset,
-            known=opened.read(TRACKS).filter(pc.field("source") == "fma_dataset"),
-            believe_removals=fma_dataset.believe_removals,
-            log=log_of(context),
-        )
-        believe_removals = fma_dataset.believe_removals
-        return _record_sweep(context, opened, "fma_dataset", catalogue, record, believe_removals)
-
 
 tracks = dg.AssetSpec(
     "tracks",
@@ -227,13 +206,13 @@ def fetches(
                 frozenset(licence_policy.excluded), gone.reason_for, gone.contents,
                 unread_pages(opened),
             )  # fmt: skip
-            listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == "fma_site")
+            listed = opened.read(TRACKS, [shard]).filter(pc.field("source") == FMA_SITE.name)
             with opened.held(FETCHES, shard, log_of(context)):
                 previous = opened.read(FETCHES, [shard])
                 rows = previous
                 if listed.num_rows and not fma_site.base:
                     warnings_of(context)(
-                        "GENRE_ASSETS_FMA_SITE is not set, so nothing is downloaded for the "
+                        f"{FMA_SITE.setting} is not set, so nothing is downloaded for the "
                         f"{counted(listed.num_rows, 'track')} of a site in {shard}."
                     )
                 elif listed.num_rows:
@@ -274,13 +253,13 @@ def _turn_at_site(
     lake: Lake, context: dg.AssetExecutionContext
 ) -> contextlib.AbstractContextManager[None]:
     # Two at a time would each keep the pause between two requests, and together half of it.
-    return lake.turn("fma_site", "is asking the site", log_of(context))
+    return lake.turn(FMA_SITE.name, "is asking the site", log_of(context))
 
 
 def _record_sweep(
     context: dg.AssetExecutionContext,
     lake: Lake,
-    source: str,
+    source: Source,
     catalogue: Catalogue,
     record: StepRecord,
     believe_removals: bool,
@@ -299,7 +278,7 @@ def _record_sweep(
         refuse_doubtful(catalogue)
     newly_gone = record_sweep(
         lake,
-        source,
+        source.name,
         catalogue.tracks,
         datetime.now(UTC),
         catalogue.still_there,
@@ -307,7 +286,7 @@ def _record_sweep(
         believe_removals=believe_removals,
     )
     fingerprints = _report_tracks(context, lake)
-    record_rejections(lake, source, catalogue.rejected)
+    record_rejections(lake, source.name, catalogue.rejected)
     for note in catalogue.skipped:
         log_of(context)(note)
     for note in catalogue.notes:

@@ -8,11 +8,11 @@ import re
 from dataclasses import dataclass
 from urllib.parse import urlsplit, urlunsplit
 
-from genre_assets.labels.synthetic import DEMO_SITE_HOST
 from genre_assets.sources.catalogue import SourceError
 
 SITE_HOST = "freemusicarchive.org"
 FILE_HOST = "files.freemusicarchive.org"
+DEMO_SITE_HOST = "freemusicarchive.test"
 DEMO_FILE_HOST = f"files.{DEMO_SITE_HOST}"
 """Names of the demo's site: ``.test`` can never be anybody's (RFC 2606)."""
 

@@ -27,7 +27,7 @@ from genre_assets.sources.fma_dataset import attribution
 from genre_assets.sources.fma_site.address import Site, genre_in_words
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.gone import Gone, find_gone
-from genre_assets.sources.fma_site.known import SOURCE, Known
+from genre_assets.sources.fma_site.known import Known
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.fma_site.page_contents import (
     Genre,
@@ -38,6 +38,7 @@ from genre_assets.sources.fma_site.page_contents import (
 from genre_assets.sources.fma_site.pages import parse_track
 from genre_assets.sources.fma_site.sweep import GenreSweep, Mode, Read, sweep_genre
 from genre_assets.sources.licences import UNKNOWN, Licence, licence_of_url, permissions
+from genre_assets.sources.registry import FMA_SITE
 from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
@@ -219,14 +220,14 @@ def _with_earlier(
 ) -> pa.Table:
     """The rejections of this sweep, and earlier ones of what an incremental one did not look at."""
     if all(sweep.mode == "full" for sweep in swept):
-        return rejected_rows(SOURCE, found)
+        return rejected_rows(FMA_SITE.name, found)
     looked_at = {f"track {id_}" for id_ in seen} | {rejection.place for rejection in found}
     kept = [
         Rejection(row["origin"], row["place"], row["reason"], row["kind"] or Kind.TRACK)
         for row in earlier.to_pylist()
         if row["place"] not in looked_at
     ]
-    return rejected_rows(SOURCE, [*found, *kept])
+    return rejected_rows(FMA_SITE.name, [*found, *kept])
 
 
 def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datetime) -> Mode:
@@ -372,7 +373,7 @@ def _track_row(track: _Seen, facts: _PageFacts | None) -> dict:
     credit = (attribution(row.title, row.artist_name, None), row.url, licence.url)
     return {
         "track_id": track.track_id,
-        "source": SOURCE,
+        "source": FMA_SITE.name,
         "source_track_id": str(row.id),
         "shard": track.shard,
         "title": row.title,
@@ -455,4 +456,4 @@ def _sightings(swept: Iterable[GenreSweep], seen: dict[int, _Seen]) -> Iterator[
 
 
 def _track_id(id_: int) -> str:
-    return f"{SOURCE}:{id_}"
+    return f"{FMA_SITE.name}:{id_}"

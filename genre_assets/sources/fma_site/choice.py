@@ -15,8 +15,6 @@ from genre_assets.lake.store import Store
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access
 from genre_assets.sources.policy import excluded_by_policy
 
-SOURCE = "fma_site"
-
 RETRY_REQUESTED = "asked_again"
 """Outcome of a row by which somebody requested a retry: no try itself."""
 

@@ -31,7 +31,6 @@ from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.progress import Log, Progress, counted, silent
 from genre_assets.sources.fma_site.choice import (
     RETRY_REQUESTED,
-    SOURCE,
     Choice,
     Policy,
     address_of,
@@ -46,8 +45,9 @@ from genre_assets.sources.fma_site.choice import (
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
 from genre_assets.sources.fma_site.room import megabytes, not_kept
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
+from genre_assets.sources.registry import FMA_SITE
 
-__all__ = ["RETRY_REQUESTED", "SOURCE", "Choice", "Policy", "partial_key"]
+__all__ = ["RETRY_REQUESTED", "Choice", "Policy", "partial_key"]
 
 GIVEN_UP_AFTER = 5
 """Files in a row that failed by the way or the moment, after which the host is left alone."""
@@ -110,7 +110,7 @@ def download_shard(
         DiskFullError: If there is no room for a file.
         UserError: If the store cannot be written for another reason.
     """
-    listed = [row for row in tracks.to_pylist() if row["source"] == SOURCE]
+    listed = [row for row in tracks.to_pylist() if row["source"] == FMA_SITE.name]
     past = by_track(joined(previous, journal))
     shard = _Shard(past, store, policy, access, journal, run_id, log)
     wanted = shard.sort_out(listed)
@@ -136,7 +136,7 @@ def stored_paths(tracks: pa.Table, fetches: pa.Table, store: Store) -> pa.Table:
     past = by_track(fetches)
     rows = tracks.to_pylist()
     for row in rows:
-        if row["source"] == SOURCE:
+        if row["source"] == FMA_SITE.name:
             path = _stored(row, past, store)
             found = path.stat() if path else None
             row["path"] = str(path) if path else None
@@ -157,7 +157,7 @@ def missing_reasons(tracks: pa.Table, fetches: pa.Table, store: Store) -> dict[s
     return {
         row["track_id"]: _why_missing(past[row["track_id"]])
         for row in tracks.to_pylist()
-        if row["source"] == SOURCE and not _stored(row, past, store)
+        if row["source"] == FMA_SITE.name and not _stored(row, past, store)
     }
 
 

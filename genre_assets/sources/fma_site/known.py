@@ -14,12 +14,11 @@ import pyarrow.compute as pc
 
 from genre_assets.lake.schemas import REJECTED_ROWS, SIGHTINGS, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.sources.registry import FMA_SITE
 from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
-
-SOURCE = "fma_site"
 
 
 class Known:
@@ -43,7 +42,7 @@ class Known:
     def seen_in(self, genre: str) -> set[int]:
         """Numbers of the tracks that the listing of a genre ever showed."""
         here = self._listed.filter(pc.field("genre") == genre)["track_id"]
-        numbers = pc.replace_substring(here, f"{SOURCE}:", "").cast(pa.int64())
+        numbers = pc.replace_substring(here, f"{FMA_SITE.name}:", "").cast(pa.int64())
         return set(numbers.to_pylist())
 
     def sightings(self, seen: Iterable[dict]) -> dict[str, pa.Table]:
@@ -88,7 +87,10 @@ def unread_pages(lake: Lake) -> dict[str, str]:
     Args:
         lake: The lake.
     """
-    return {row["origin"]: row["reason"] for row in lake.read(REJECTED_ROWS, [SOURCE]).to_pylist()}
+    return {
+        row["origin"]: row["reason"]
+        for row in lake.read(REJECTED_ROWS, [FMA_SITE.name]).to_pylist()
+    }
 
 
 def _by_shard(track_ids: Iterable[str]) -> dict[str, list[str]]:
@@ -96,5 +98,5 @@ def _by_shard(track_ids: Iterable[str]) -> dict[str, list[str]]:
     found = defaultdict(list)
     for track_id in track_ids:
         with contextlib.suppress(ValueError):
-            found[fma_shard(int(track_id.removeprefix(f"{SOURCE}:")))].append(track_id)
+            found[fma_shard(int(track_id.removeprefix(f"{FMA_SITE.name}:")))].append(track_id)
     return found
