@@ -223,21 +223,21 @@ def _verdicts(
 
 def _verdict(taxonomy: Taxonomy, source: Evidence, tags: Evidence, *, tags_first: bool) -> _Verdict:
     by_source, by_tags = ("source", source, tags), (_TAGS, tags, source)
-    witness, heard, other = by_source if source.tops else by_tags
+    witness, chosen, other = by_source if source.tops else by_tags
     # The name of a folder is only a guess.
     if tags_first and tags.tops:
-        witness, heard, other = by_tags
-    if not heard.tops:
+        witness, chosen, other = by_tags
+    if not chosen.tops:
         return _Verdict(None, [], None, "none", NO_GENRE)
-    if heard.top is None:
-        excluded = f"{SEVERAL_TOP_GENRES}: {', '.join(sorted(heard.tops))}"
-        return _Verdict(None, _most_specific_first(heard.genres), witness, "none", excluded)
+    if chosen.top is None:
+        excluded = f"{SEVERAL_TOP_GENRES}: {', '.join(sorted(chosen.tops))}"
+        return _Verdict(None, _most_specific_first(chosen.genres), witness, "none", excluded)
     if other.top is None:
         agreement = "alone"
     else:
-        agreement = "agrees" if other.top == heard.top else "disagrees"
-    below = [g for g in heard.genres + other.genres if taxonomy.top(g).title == heard.top]
-    return _Verdict(heard.top, _most_specific_first(below), witness, agreement, None)
+        agreement = "agrees" if other.top == chosen.top else "disagrees"
+    below = [g for g in chosen.genres + other.genres if taxonomy.top(g).title == chosen.top]
+    return _Verdict(chosen.top, _most_specific_first(below), witness, agreement, None)
 
 
 def _most_specific_first(genres: Iterable[Genre]) -> list[str]:

@@ -4,6 +4,7 @@ import dagster as dg
 
 from genre_assets.lake.schemas import AUDIO, FETCHES, ID3_TAGS, SUMMARY_FEATURES, TRACKS
 from genre_assets.lake.tables import Lake
+from genre_assets.orchestration.assets.materialization import DATA_VERSION_TAG
 from genre_assets.orchestration.settings import Settings
 from genre_assets.refresh.plan import plan_of
 
@@ -47,4 +48,4 @@ def _last_record(
 
 def _data_version(record: dg.EventLogRecord | None) -> str | None:
     made = record.asset_materialization if record else None
-    return (made.tags or {}).get("dagster/data_version") if made else None
+    return (made.tags or {}).get(DATA_VERSION_TAG) if made else None

@@ -59,8 +59,8 @@ def _what_is_wrong(file: dict, analysed: dict | None, failed: dict | None) -> st
         stale = analysed["sha256"] != file["sha256"]
         return "have features of other bytes" if stale else None
     if failed:
-        told = failed["status"] not in (None, "", Status.OK) and failed["reason"]
-        return None if told else "failed without a reason"
+        explained = failed["status"] not in (None, "", Status.OK) and failed["reason"]
+        return None if explained else "failed without a reason"
     return "have neither features nor a failure"
 
 

@@ -79,13 +79,13 @@ def few_failures(lake: Lake, table: Table, partition: str) -> Verdict:
     kinds = _by_kind(failures)
     limit = max(MOST_FAILING * tried, ENOUGH_FAILING - 1)
     many = {kind: found for kind, found in kinds.items() if len(found) > limit}
-    told = [f"{kind} {share(len(found), tried)}" for (_, kind), found in many.items()]
+    described = [f"{kind} {share(len(found), tried)}" for (_, kind), found in many.items()]
     usual = listed(f"{len(found):,} {kind}" for (_, kind), found in kinds.items())
     return Verdict(
         passed=not many,
         sentence=f"{counted(tried, 'track')} tried in {partition}: "
         + (
-            f"more than {MOST_FAILING:.0%} failed alike, {listed(told)}.".replace("%", " %", 1)
+            f"more than {MOST_FAILING:.0%} failed alike, {listed(described)}.".replace("%", " %", 1)
             if many
             else f"at most {limit:.0f} of them failed for the same reason "
             f"({usual or 'none failed'})."
@@ -111,10 +111,10 @@ def nothing_failed(lake: Lake) -> Verdict:
     """
     failures = [*failures_of_tracks(lake), *failures_of(lake, REJECTED_ROWS)]
     kinds = _by_kind(failures)
-    told = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
+    counts = listed(f"{len(found):,} {kind} in {table}" for (table, kind), found in kinds.items())
     return Verdict(
         passed=not failures,
-        sentence=f"{counted(len(failures), 'failure')} in the lake: {told}."
+        sentence=f"{counted(len(failures), 'failure')} in the lake: {counts}."
         if failures
         else "Nothing in the lake failed.",
         counts={"failures": len(failures), "reasons": len(kinds)},

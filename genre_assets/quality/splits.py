@@ -46,13 +46,13 @@ def sides_disjoint(lake: Lake, task: str) -> Verdict:
     counts = {what: sum(row["what"] == what for row in shared) for what in
               ("artist", "group", "exact duplicate")}  # fmt: skip
     published = any(row["split"] != CROSS_VALIDATED for row in members)
-    told = [counted(number, what) for what, number in counts.items() if number]
+    described = [counted(number, what) for what, number in counts.items() if number]
     split = "published split" if published else "folds"
     return Verdict(
         passed=not shared,
         sentence=f"{counted(len(members), 'member')} of {task}: "
         + (
-            f"{listed(told)} on several sides of the {split}, such as "
+            f"{listed(described)} on several sides of the {split}, such as "
             f"{shared[0]['key']} in {shared[0]['sides']}."
             if shared
             else f"no artist, group or exact duplicate is on two sides of the {split}."

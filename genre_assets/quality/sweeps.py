@@ -26,13 +26,13 @@ def sweeps_whole(lake: Lake, genres: Sequence[str]) -> Verdict:
         g: row for g, row in _last(lake, lambda row: row["mode"] == "full").items() if g in genres
     }
     short = {genre: row for genre, row in full.items() if _falls_short(row)}
-    told = [
+    behind = [
         f"{genre_in_words(genre)} {row['distinct'] or 0:,} of {_claimed(row)}"
         for genre, row in sorted(short.items())
     ]
     genres_swept = counted(len(full), "genre")
     whole = f"The last full sweep of {genres_swept} found every track that the listings claim."
-    lacking = f"The last full sweep of {len(short)} of {genres_swept} fell short: {listed(told)}."
+    lacking = f"The last full sweep of {len(short)} of {genres_swept} fell short: {listed(behind)}."
     return Verdict(
         passed=not short,
         sentence=lacking if short else whole,

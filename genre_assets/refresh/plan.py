@@ -182,9 +182,9 @@ def plan_of(
         more = not all(part.is_idle for part in work)
         work += _undisturbed(lambda: _model_work(lake, may_change=more))
     rates = seconds_an_item(lake)
-    told = [_timed(part, rates) for part in work if _is_asked_for(part, asset)]
+    shown = [_timed(part, rates) for part in work if _is_asked_for(part, asset)]
     order = [*PER_SHARD, *(f"models/{name}" for name in MODELS)]
-    return Plan(sorted(told, key=lambda part: order.index(part.asset)), shards.listed_at)
+    return Plan(sorted(shown, key=lambda part: order.index(part.asset)), shards.listed_at)
 
 
 def _is_asked_for(work: Work, asset: str | None) -> bool:
@@ -209,7 +209,7 @@ def _undisturbed(look: Callable[[], Result]) -> Result:
 
 
 class _Shards:
-    """Tells of one shard after the other."""
+    """What a run would do in each shard, one after the other."""
 
     def __init__(self, lake: Lake, site: str | None, excluded_licences: frozenset[str]):
         self.listed_at: dict[str, datetime] = {}
@@ -327,8 +327,8 @@ class _AsLastSeen(Robots):
 
     def __init__(self, fetches: pa.Table):
         super().__init__("", "")
-        told = fetches.select(["url", "fetched_at", "outcome"]).sort_by("fetched_at").to_pylist()
-        last = {row["url"]: row["outcome"] for row in told}
+        tries = fetches.select(["url", "fetched_at", "outcome"]).sort_by("fetched_at")
+        last = {row["url"]: row["outcome"] for row in tries.to_pylist()}
         self._forbidden = {url for url, outcome in last.items() if outcome == "disallowed"}
 
     def allows(self, url: str) -> bool:

@@ -119,7 +119,7 @@ def read_catalogue(
     if clips and not believe_removals:
         tracks = _with_unseen_clips(tracks, known, clips, notes)
     log(f"{counted(tracks.num_rows, 'track')} listed by {tracks_csv}")
-    still_there = frozenset(f"{FMA_DATASET.name}:{track_id}" for track_id in listed)
+    still_there = frozenset(FMA_DATASET.track_id(track_id) for track_id in listed)
     gone = None
     if not believe_removals:
         still_there |= _after_the_end(known, listed, tracks_csv, notes)
@@ -144,7 +144,7 @@ def _after_the_end(
             f"after it {'is' if len(later) == 1 else 'are'} known and kept: was the file cut off? "
             f"{IF_MEANT}."
         )
-    return frozenset(f"{FMA_DATASET.name}:{number}" for number in later)
+    return frozenset(FMA_DATASET.track_id(number) for number in later)
 
 
 def _with_unseen_clips(

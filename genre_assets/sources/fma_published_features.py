@@ -145,7 +145,7 @@ class _LeftOut:
 def _conforming(rows: pa.Table, table: Table, source: str) -> pa.Table:
     columns = {
         "track_id": pa.array(
-            [f"{FMA_DATASET.name}:{track_id}" for track_id in rows["track_id"].to_pylist()]
+            [FMA_DATASET.track_id(track_id) for track_id in rows["track_id"].to_pylist()]
         ),
         "feature_source": pa.repeat(source, rows.num_rows),
     }

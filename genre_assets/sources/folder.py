@@ -266,7 +266,7 @@ def _row(file: File, track: str, root: Path, genres: bool, is_genre: Callable[[s
     parts = Path(file.path).relative_to(root).parts
     artist, album = _artist_and_album(parts[:-1], is_genre)
     return {
-        "track_id": f"{FOLDER.name}:{track}",
+        "track_id": FOLDER.track_id(track),
         "source": FOLDER.name,
         "source_track_id": track,
         "shard": folder_shard(track),

@@ -69,6 +69,10 @@ class Source:
         """The sentence for whoever wants the source and has not said where it is."""
         return f"The source {self.option} needs {self.setting}: name {self.place}."
 
+    def track_id(self, source_track_id: str | int) -> str:
+        """The ``track_id`` of one of its tracks, such as ``fma_site:1234``."""
+        return f"{self.name}:{source_track_id}"
+
     def known_tracks(self, lake: Lake) -> pa.Table:
         """Rows of ``tracks`` from this source, with those of tracks that are gone."""
         return lake.read(TRACKS).filter(pc.field("source") == self.name)

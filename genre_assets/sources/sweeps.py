@@ -88,7 +88,7 @@ def record_sweep(
     return {shard: count or 0 for shard, count in newly_gone.items()}
 
 
-def shards_other_than(lake: Lake, told: Mapping[str, str]) -> Iterator[ShardState]:
+def shards_other_than(lake: Lake, reported: Mapping[str, str]) -> Iterator[ShardState]:
     """The shards of ``tracks`` that changed since they were last reported, or that never were.
 
     A process that is killed between a write and the telling of it leaves a shard that nobody
@@ -97,11 +97,11 @@ def shards_other_than(lake: Lake, told: Mapping[str, str]) -> Iterator[ShardStat
 
     Args:
         lake: The lake.
-        told: The version of each shard that was last reported.
+        reported: The version of each shard that was last reported.
     """
     for shard in lake.partitions(TRACKS):
         version = lake.version(TRACKS, shard)
-        if shard and told.get(shard) != version:
+        if shard and reported.get(shard) != version:
             rows = lake.read(TRACKS, [shard])
             yield ShardState(shard, rows, version, shard_fingerprint(rows))
 

@@ -84,7 +84,7 @@ def _tracks_by_artist(lake: Lake) -> dict[str, set[str]]:
     """Ids of tracks by all that their artist is known by.
 
     The artist is the one that the source names. The name of a folder is only a guess, and a
-    source may name no one: then the tags are heard, too.
+    source may name no one: then the tags count, too.
     """
     tagged = lake.read(ID3_TAGS, columns=["track_id", "artist"]).to_pylist()
     artist_in_tags = {row["track_id"]: row["artist"] for row in tagged}

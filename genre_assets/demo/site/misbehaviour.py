@@ -21,7 +21,7 @@ class Answer:
         new_etag: The file has another ETag and another content of the same length.
         wait_s: Seconds before the answer.
         hangs: Never answer.
-        endless: Send bytes until the guest leaves, 64 MiB at most.
+        endless: Send bytes until the client leaves, 64 MiB at most.
         announced: Length that an endless body pretends to have; None pretends nothing.
     """
 

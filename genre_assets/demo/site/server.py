@@ -57,7 +57,7 @@ class ReplicaSite:
         content: What it shows; may be changed while it serves.
         misbehaviour: What it does wrong at the moment.
         requests: What was requested, in order.
-        most_in_flight: Requests that were under way at the same time, at most. One whose guest
+        most_in_flight: Requests that were under way at the same time, at most. One whose client
             has hung up is under way no more.
 
     Raises:
@@ -167,7 +167,7 @@ class _Server(ThreadingHTTPServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A guest that hangs up is nothing to report; anything else is."""
+        """A client that hangs up is nothing to report; anything else is."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
@@ -230,7 +230,7 @@ class _Handler(BaseHTTPRequestHandler):
         if start:
             self.end_headers()
             self._write(start)
-        # The guest may come back as soon as it has the end, before this thread gets to say so.
+        # The client may come back as soon as it has the end, before this thread gets to say so.
         self.server.site.finish(self.connection)
         if not start:
             self.end_headers()
@@ -257,7 +257,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _has_hung_up(connection: socket.socket) -> bool:
-    """Whether the guest has closed its end of a connection."""
+    """Whether the client has closed its end of a connection."""
     try:
         return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
     except BlockingIOError:

@@ -21,6 +21,7 @@ from genre_assets.lake.schemas import FETCHES, REJECTED_ROWS, SIGHTINGS, SWEEPS,
 from genre_assets.lake.tables import Lake
 from genre_assets.orchestration.asset_log import log_of, warnings_of
 from genre_assets.orchestration.assets.materialization import (
+    DATA_VERSION_TAG,
     PartitionResults,
     StepRecord,
     column_schema,
@@ -67,17 +68,17 @@ def fma_site_catalogue(
 ) -> dg.MaterializeResult:
     """Every track in the site's listings of the chosen genres, with the licence of its page."""
     from genre_assets.sources.fma_site.archive import Archive
-    from genre_assets.sources.fma_site.catalogue import (
+    from genre_assets.sources.fma_site.catalogue import sweep_site
+    from genre_assets.sources.fma_site.known import Known
+    from genre_assets.sources.fma_site.sweep_records import (
         SweepError,
         given_up,
-        sweep_site,
         sweep_that_never_began,
     )
-    from genre_assets.sources.fma_site.known import Known
 
     with lake.open() as opened, in_one_sentence():
         record = StepRecord()
-        guest = fma_site.site_access()
+        access = fma_site.site_access()
         # Two sweeps at a time would ask twice and lose each other's sightings.
         with (
             _turn_at_site(opened, context),
@@ -86,12 +87,12 @@ def fma_site_catalogue(
         ):
             swept_before = opened.read(SWEEPS)
             try:
-                with guest.visit(opened, archive, log_of(context)) as visitor:
+                with access.visit(opened, archive, log_of(context)) as reader:
                     swept = sweep_site(
-                        guest.site,
+                        access.site,
                         fma_site.genres,
                         config.mode,
-                        read=visitor.read,
+                        read=reader.read,
                         archive=archive,
                         known=Known(opened),
                         sweeps=swept_before,
@@ -344,7 +345,7 @@ def _report_tracks(context: dg.AssetExecutionContext, lake: Lake) -> dict[str, s
                         "sample": sample(state.rows),
                         _VERSION: state.version,
                     },
-                    tags={"dagster/data_version": state.fingerprint},
+                    tags={DATA_VERSION_TAG: state.fingerprint},
                 )
             )
     return fingerprints
@@ -355,7 +356,7 @@ def _last_reported(instance: dg.DagsterInstance, shard: str) -> tuple[str, str] 
     of_shard = dg.AssetRecordsFilter(asset_key=dg.AssetKey("tracks"), asset_partitions=[shard])
     for record in instance.fetch_materializations(of_shard, limit=1).records:
         last = record.asset_materialization
-        fingerprint = (last.tags or {}).get("dagster/data_version") if last else None
+        fingerprint = (last.tags or {}).get(DATA_VERSION_TAG) if last else None
         version = last.metadata.get(_VERSION) if last else None
         # Who reports a materialisation by hand says neither.
         if fingerprint and isinstance(version, dg.TextMetadataValue) and version.text:

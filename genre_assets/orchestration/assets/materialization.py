@@ -8,15 +8,15 @@ from contextlib import contextmanager
 
 import dagster as dg
 import pyarrow as pa
-from dagster._core.definitions.data_version import (
-    DATA_VERSION_IS_USER_PROVIDED_TAG,
-    DATA_VERSION_TAG,
-)
 
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import Table
 from genre_assets.orchestration.automation import one_run_for_a_range
 from genre_assets.visible import in_one_line
+
+DATA_VERSION_TAG = "dagster/data_version"
+"""The tag by which Dagster knows the version of what was materialised."""
+_VERSION_IS_OURS = "dagster/data_version_is_user_provided"
 
 _SAMPLE_ROWS = 5
 _SAMPLE_COLUMNS = 12
@@ -106,7 +106,7 @@ class PartitionResults:
         assert record and record.asset_materialization
         shared = record.asset_materialization.tags or {}
         for partition, (metadata, version) in self._of.items():
-            tags = {**shared, DATA_VERSION_TAG: version, DATA_VERSION_IS_USER_PROVIDED_TAG: "true"}
+            tags = {**shared, DATA_VERSION_TAG: version, _VERSION_IS_OURS: "true"}
             yield dg.AssetMaterialization(
                 self._key, partition=partition, metadata=metadata, tags=tags
             )

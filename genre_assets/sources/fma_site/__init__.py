@@ -1,4 +1,4 @@
-"""The source ``fma_site``: the Free Music Archive's site, read as a considerate guest reads it."""
+"""The source ``fma_site``: the Free Music Archive's site, read considerately."""
 
 from genre_assets.sources.fma_site.pages import LayoutChanged, parse_listing, parse_track
 

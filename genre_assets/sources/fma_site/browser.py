@@ -9,14 +9,12 @@ killed, and a guardian cleans up after it whatever happens.
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,10 +24,10 @@ from genre_assets.sources.fma_site.address import ForeignAddress
 from genre_assets.sources.fma_site.chromium import (
     BrowserMissing,
     Chromium,
+    chromium_options,
     environment_in,
     find_chromium,
     quieten,
-    resolver_rules,
 )
 from genre_assets.sources.fma_site.gate import Gate, GateClosed
 from genre_assets.sources.fma_site.guardian import Guardian, processes_of
@@ -44,7 +42,7 @@ from genre_assets.sources.fma_site.wire import (
 )
 
 if TYPE_CHECKING:
-    from selenium.webdriver import ChromeOptions, Remote
+    from selenium.webdriver import Remote
     from selenium.webdriver.chrome.service import Service
 
 __all__ = [
@@ -63,28 +61,6 @@ LARGEST_PAGE_CHARS = 8 * 1024 * 1024
 _ENDED_WITHIN_S = 2.0
 _ANSWERS_WITHIN_S = 15.0
 """Seconds beyond the page's own that the driver may take before it counts as hung."""
-
-_FLAGS = (
-    "--headless=new",
-    "--disable-dev-shm-usage",
-    "--disable-gpu",
-    "--mute-audio",
-    "--no-first-run",
-    "--no-default-browser-check",
-    "--no-proxy-server",  # a proxy would resolve names that the browser may not reach
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--disable-extensions",
-    "--disable-breakpad",
-    "--disable-auto-reload",
-)
-_OFF = 2
-_PREFERENCES = {
-    "profile.managed_default_content_settings.javascript": _OFF,
-    "profile.managed_default_content_settings.images": _OFF,
-    "download_restrictions": 3,
-}
 
 _READ_PAGE = """
     window.stop();
@@ -354,7 +330,7 @@ def _start(
                     service.service_url, timeout=int(page_timeout_s + _ANSWERS_WITHIN_S)
                 ),
             )
-            options = _options(chromium, agent, allowed_hosts, guardian.folder, sandboxed)
+            options = chromium_options(chromium, agent, allowed_hosts, guardian.folder, sandboxed)
             driver = Remote(connection, options=options)
             gate = Gate(
                 driver.capabilities["goog:chromeOptions"]["debuggerAddress"],
@@ -383,30 +359,3 @@ def _end(service: Service, guardian: Guardian) -> None:
 
 def _devtools(driver: Remote, command: str, arguments: dict[str, Any]) -> None:
     driver.execute("executeCdpCommand", {"cmd": command, "params": arguments})
-
-
-def _options(
-    chromium: Chromium,
-    agent: str,
-    allowed_hosts: Collection[str],
-    folder: Path,
-    sandboxed: bool = True,
-) -> ChromeOptions:
-    from selenium.webdriver import ChromeOptions
-
-    options = ChromeOptions()
-    options.binary_location = str(chromium.binary)
-    options.page_load_strategy = "eager"
-    for flag in _FLAGS:
-        options.add_argument(flag)
-    if not sandboxed or os.geteuid() == 0:
-        options.add_argument("--no-sandbox")
-    options.add_argument(f"--user-agent={agent}")
-    options.add_argument(f"--user-data-dir={folder}/profile")
-    options.add_argument(f"--host-resolver-rules={resolver_rules(allowed_hosts)}")
-    options.add_experimental_option("prefs", _PREFERENCES)
-    options.add_experimental_option(
-        "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
-    )
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
-    return options

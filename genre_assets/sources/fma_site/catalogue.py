@@ -11,7 +11,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from genre_assets.errors import UserError
 from genre_assets.lake.schemas import REJECTED_ROWS, SWEEPS, TRACKS
@@ -37,15 +36,19 @@ from genre_assets.sources.fma_site.page_contents import (
 )
 from genre_assets.sources.fma_site.pages import parse_track
 from genre_assets.sources.fma_site.sweep import GenreSweep, Mode, Read, sweep_genre
+from genre_assets.sources.fma_site.sweep_records import (
+    SweepError,
+    failed_row,
+    mode_of_sweep,
+    sweep_rows,
+    with_failed,
+)
 from genre_assets.sources.licences import UNKNOWN, Licence, licence_of_url, permissions
 from genre_assets.sources.registry import FMA_SITE
 from genre_assets.sources.shards import fma_shard
 
 # pyarrow.compute makes its functions when it is imported, which pyright cannot see.
 # pyright: reportAttributeAccessIssue=false
-
-FULL_SWEEP_EVERY = timedelta(days=7)
-"""Time after which a genre is swept in full again."""
 
 PAGES_STAY_FRESH = timedelta(hours=24)
 """Age up to which a kept page of a track is read instead of the site's."""
@@ -61,18 +64,6 @@ _LICENCE_NOT_KNOWN = (
     "Its licence is therefore not known: it is catalogued, and downloaded once a sweep has read "
     "its page."
 )
-
-
-class SweepError(SourceError):
-    """A sweep of the site was given up, and the catalogue stays as it is.
-
-    Attributes:
-        sweeps: Rows of ``lake.schemas.SWEEPS``, this sweep's too, none of them complete.
-    """
-
-    def __init__(self, sentence: str, sweeps: pa.Table):
-        super().__init__(sentence)
-        self.sweeps = sweeps
 
 
 @dataclass(frozen=True)
@@ -102,7 +93,7 @@ class _Seen:
 
     @property
     def track_id(self) -> str:
-        return _track_id(self.row.id)
+        return FMA_SITE.track_id(self.row.id)
 
 
 @dataclass(frozen=True)
@@ -167,7 +158,7 @@ def sweep_site(
     try:
         for genre in dict.fromkeys(genres):
             started_at = now()
-            mode_now = _mode(genre, mode, sweeps, started_at)
+            mode_now = mode_of_sweep(genre, mode, sweeps, started_at)
             known_here = known.seen_in(genre)
             log(
                 f"{genre_in_words(genre)}: {mode_now} sweep, "
@@ -181,13 +172,13 @@ def sweep_site(
         wanted = {id_: track for id_, track in seen.items() if _needs_page(track, archive, unread)}
         facts = _page_facts(wanted, read, archive, moment, findings, log)
     except SourceError as error:
-        rows = _sweep_rows(archive.sweep_id, swept, _known_among(swept, known))
+        rows = sweep_rows(archive.sweep_id, swept, _known_among(swept, known))
         if genre not in {sweep.genre for sweep in swept}:
-            rows.append(_failed_row(archive.sweep_id, genre, mode_now, started_at, now()))
-        raise SweepError(str(error), _with_failed(sweeps, rows, error)) from error
+            rows.append(failed_row(archive.sweep_id, genre, mode_now, started_at, now()))
+        raise SweepError(str(error), with_failed(sweeps, rows, error)) from error
     findings.notes += [s.reason for s in swept if s.mode == "full" and s.reason]
     all_sweeps = pa.concat_tables(
-        [sweeps, SWEEPS.of_rows(_sweep_rows(archive.sweep_id, swept, stored))]
+        [sweeps, SWEEPS.of_rows(sweep_rows(archive.sweep_id, swept, stored))]
     )
     sightings = known.sightings(_sightings(swept, seen))
     gone = Gone(frozenset(), [])
@@ -212,7 +203,9 @@ def sweep_site(
 
 def _known_among(swept: list[GenreSweep], known: Known) -> dict[str, dict]:
     """The known rows of the tracks that the listings show, by id."""
-    return known.tracks(_track_id(id_) for id_ in {id_ for sweep in swept for id_ in sweep.rows})
+    return known.tracks(
+        FMA_SITE.track_id(id_) for id_ in {id_ for sweep in swept for id_ in sweep.rows}
+    )
 
 
 def _with_earlier(
@@ -228,20 +221,6 @@ def _with_earlier(
         if row["place"] not in looked_at
     ]
     return rejected_rows(FMA_SITE.name, [*found, *kept])
-
-
-def _mode(genre: str, mode: Literal["auto"] | Mode, sweeps: pa.Table, now: datetime) -> Mode:
-    if mode != "auto":
-        return mode
-    recent = sweeps.filter(
-        (pc.field("genre") == genre)
-        & (pc.field("mode") == "full")
-        & pc.field("complete")
-        & (pc.field("started_at") > pa.scalar(now - FULL_SWEEP_EVERY))
-        # One from the future was made while the clock was wrong.
-        & (pc.field("started_at") <= pa.scalar(now))
-    )
-    return "incremental" if recent.num_rows else "full"
 
 
 def _seen(
@@ -271,7 +250,7 @@ def _seen(
             reason = f"Its file {row.file_url!r} is not the site's, so it has none."
             findings.reject(origin, place, reason)
             row = replace(row, file_url=None)
-        seen[id_] = _Seen(row, shard, id_ in in_full, known.get(_track_id(id_)))
+        seen[id_] = _Seen(row, shard, id_ in in_full, known.get(FMA_SITE.track_id(id_)))
     return seen
 
 
@@ -347,16 +326,16 @@ def _facts_of(page: KeptPage, track: _Seen, findings: _Findings) -> _PageFacts:
         refused = page.status in (401, 403, 451)
         why = ": the site refuses it to us" if refused else ""
         raise SourceError(f"{page.url} answered with status {page.status}{why}.")
-    told = parse_track(page.html)
-    _refuse_another_track(told, track, page)
-    return _PageFacts(licence_of_url(told.licence_url or ""), told.genres)
+    shown = parse_track(page.html)
+    _refuse_another_track(shown, track, page)
+    return _PageFacts(licence_of_url(shown.licence_url or ""), shown.genres)
 
 
-def _refuse_another_track(told: TrackPage, track: _Seen, page: KeptPage) -> None:
-    if told.track_info.id != track.row.id:
+def _refuse_another_track(shown: TrackPage, track: _Seen, page: KeptPage) -> None:
+    if shown.track_info.id != track.row.id:
         raise LayoutChanged(
             f"{page.url} is listed as the page of track {track.row.id} but shows track "
-            f"{told.track_info.id}."
+            f"{shown.track_info.id}."
         )
 
 
@@ -393,67 +372,9 @@ def _track_row(track: _Seen, facts: _PageFacts | None) -> dict:
     }
 
 
-def _sweep_rows(sweep_id: str, swept: list[GenreSweep], known: Collection[str]) -> list[dict]:
-    return [
-        {
-            "sweep_id": sweep_id,
-            "genre": sweep.genre,
-            "mode": sweep.mode,
-            "started_at": sweep.started_at,
-            "finished_at": sweep.finished_at,
-            "pages": sweep.pages,
-            "orders": list(sweep.orders),
-            "claimed": sweep.claimed,
-            "listed": sweep.listed,
-            "distinct": len(sweep.rows),
-            "duplicates": sweep.duplicates,
-            "new": sum(_track_id(id_) not in known for id_ in sweep.rows),
-            "complete": sweep.complete,
-            "reason": sweep.reason,
-        }
-        for sweep in swept
-    ]
-
-
-def _failed_row(
-    sweep_id: str, genre: str, mode: str, started_at: datetime, finished_at: datetime
-) -> dict:
-    return {
-        "sweep_id": sweep_id,
-        "genre": genre,
-        "mode": mode,
-        "started_at": started_at,
-        "finished_at": finished_at,
-    }
-
-
-def sweep_that_never_began(
-    sweep_id: str, genres: Collection[str], mode: str, sweeps: pa.Table, error: SourceError
-) -> pa.Table:
-    """Rows of ``lake.schemas.SWEEPS`` with those of a sweep that requested no listing."""
-    now = datetime.now(UTC)
-    rows = [_failed_row(sweep_id, genre, mode, now, now) for genre in dict.fromkeys(genres)]
-    return _with_failed(sweeps, rows, error)
-
-
-def given_up(sweeps: pa.Table, sweep_id: str, error: SourceError) -> pa.Table:
-    """Rows of ``lake.schemas.SWEEPS`` in which a finished sweep counts as one that failed."""
-    ours = pc.field("sweep_id") == sweep_id
-    return _with_failed(sweeps.filter(~ours), sweeps.filter(ours).to_pylist(), error)
-
-
-def _with_failed(sweeps: pa.Table, rows: list[dict], error: SourceError) -> pa.Table:
-    failed = [row | {"complete": False, "reason": str(error)} for row in rows]
-    return pa.concat_tables([sweeps, SWEEPS.of_rows(failed)])
-
-
 def _sightings(swept: Iterable[GenreSweep], seen: dict[int, _Seen]) -> Iterator[dict]:
     """Rows of ``lake.schemas.SIGHTINGS`` for what this sweep saw."""
     for sweep in swept:
         now = {"first_seen_at": sweep.started_at, "last_seen_at": sweep.started_at}
         for id_ in sweep.rows.keys() & seen.keys():
-            yield {"track_id": _track_id(id_), "genre": sweep.genre} | now
-
-
-def _track_id(id_: int) -> str:
-    return f"{FMA_SITE.name}:{id_}"
+            yield {"track_id": FMA_SITE.track_id(id_), "genre": sweep.genre} | now

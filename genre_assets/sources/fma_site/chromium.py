@@ -1,4 +1,4 @@
-"""Where the browser and its driver are on this machine."""
+"""The browser and its driver: where they are on this machine, and how they are started."""
 
 import logging
 import os
@@ -6,11 +6,37 @@ import shutil
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from genre_assets.sources.catalogue import SourceError
 
+if TYPE_CHECKING:
+    from selenium.webdriver import ChromeOptions
+
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _DRIVERS = ("chromedriver", "chromium.chromedriver")
+
+_FLAGS = (
+    "--headless=new",
+    "--disable-dev-shm-usage",
+    "--disable-gpu",
+    "--mute-audio",
+    "--no-first-run",
+    "--no-default-browser-check",
+    "--no-proxy-server",  # a proxy would resolve names that the browser may not reach
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-extensions",
+    "--disable-breakpad",
+    "--disable-auto-reload",
+)
+_OFF = 2
+_PREFERENCES = {
+    "profile.managed_default_content_settings.javascript": _OFF,
+    "profile.managed_default_content_settings.images": _OFF,
+    "download_restrictions": 3,
+}
 
 
 class BrowserMissing(SourceError):  # noqa: N818
@@ -122,3 +148,39 @@ def environment_in(folder: Path) -> dict[str, str]:
     """The environment in which all that the browser writes lands in its folder."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("XDG_")}
     return {**kept, "HOME": str(folder), "TMPDIR": str(folder)}
+
+
+def chromium_options(
+    chromium: Chromium,
+    agent: str,
+    allowed_hosts: Collection[str],
+    folder: Path,
+    sandboxed: bool = True,
+) -> "ChromeOptions":
+    """How the browser is started: with nothing kept, nothing embedded and no host but the allowed.
+
+    Args:
+        chromium: The browser.
+        agent: What it calls itself.
+        allowed_hosts: Names of the hosts that it can reach.
+        folder: Where its profile lies.
+        sandboxed: Whether it runs in its sandbox, which root cannot have.
+    """
+    from selenium.webdriver import ChromeOptions
+
+    options = ChromeOptions()
+    options.binary_location = str(chromium.binary)
+    options.page_load_strategy = "eager"
+    for flag in _FLAGS:
+        options.add_argument(flag)
+    if not sandboxed or os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    options.add_argument(f"--user-agent={agent}")
+    options.add_argument(f"--user-data-dir={folder}/profile")
+    options.add_argument(f"--host-resolver-rules={resolver_rules(allowed_hosts)}")
+    options.add_experimental_option("prefs", _PREFERENCES)
+    options.add_experimental_option(
+        "perfLoggingPrefs", {"enableNetwork": True, "enablePage": False}
+    )
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    return options

@@ -66,15 +66,18 @@ def clean_up(folder: Path) -> None:
     """End all processes that were given a folder and delete it."""
     give_up_at = time.monotonic() + _GIVE_UP_AFTER_S
     quiet = False
+    # A process whose parent has ended is not found through the folder again.
+    seen = set()
     while time.monotonic() < give_up_at:
-        guarded = processes_of(folder)
-        for process in guarded:
+        seen |= processes_of(folder)
+        alive = [process for process in seen if _is_alive(process)]
+        for process in alive:
             _kill(process)
         shutil.rmtree(folder, ignore_errors=True)
         # Twice in a row: a process that was just being started is not listed the first time.
-        if quiet and not guarded and not folder.exists():
+        if quiet and not alive and not folder.exists():
             return
-        quiet = not guarded
+        quiet = not alive
         time.sleep(_POLL_S)
 
 

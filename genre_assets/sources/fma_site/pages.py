@@ -362,8 +362,8 @@ def _plays(facts: dict[str, list[LexborNode]]) -> int | None:
 
 
 def _yes_or_no(nodes: list[LexborNode] | None) -> bool | None:
-    told = (_text(node).strip().lower() for node in nodes or ())
-    return {"yes": True, "no": False}.get(next((text for text in told if text), ""))
+    texts = (_text(node).strip().lower() for node in nodes or ())
+    return {"yes": True, "no": False}.get(next((text for text in texts if text), ""))
 
 
 def _link(link: LexborNode | None) -> str | None:

@@ -21,7 +21,7 @@ from genre_assets.sources.fma_site.browser import (
     NoResponse,
     find_chromium,
 )
-from genre_assets.sources.fma_site.chromium import runs_in_sandbox
+from genre_assets.sources.fma_site.chromium import chromium_options, runs_in_sandbox
 from genre_assets.sources.fma_site.guardian import processes_of
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets_tests.sources.fma_site.conftest import (
@@ -353,10 +353,10 @@ def test_the_environment_leads_the_browser_nowhere(lossy, monkeypatch, tmp_path)
 def test_the_sandbox_is_only_given_up_by_root(monkeypatch, tmp_path):
     chromium = Chromium(tmp_path, tmp_path)
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert "--no-sandbox" in browser_module._options(chromium, AGENT, [], tmp_path).arguments
+    assert "--no-sandbox" in chromium_options(chromium, AGENT, [], tmp_path).arguments
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
-    assert "--no-sandbox" not in browser_module._options(chromium, AGENT, [], tmp_path).arguments
-    given_up = browser_module._options(chromium, AGENT, [], tmp_path, sandboxed=False)
+    assert "--no-sandbox" not in chromium_options(chromium, AGENT, [], tmp_path).arguments
+    given_up = chromium_options(chromium, AGENT, [], tmp_path, sandboxed=False)
     assert "--no-sandbox" in given_up.arguments
 
 
