@@ -1,4 +1,4 @@
-"""The clips of a shard, and which of them features are due of.
+"""The clips of a shard, and which of them still need features.
 
 Light: importing this module imports nothing heavier than Arrow.
 """
@@ -103,7 +103,7 @@ def needs(
     content = audio["sha256"]
     met = failures_by_content(up_to_date(failures, versions, audio))
     settled = [sha256 for sha256, row in met.items() if row["status"] not in WORTH_ANOTHER_TRY]
-    asked = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
+    requested = failures.filter(pc.is_null(failures["extractor_version"]))["sha256"]
     of_track = [*features["track_id"].chunks, *failures["track_id"].chunks]
     of_content = [*features["sha256"].chunks, *failures["sha256"].chunks]
     return first_that_holds(
@@ -111,7 +111,7 @@ def needs(
         (Need.NOTHING, _in(content, up_to_date(features, versions, audio)["sha256"].chunks)),
         (Need.NOTHING, _in(content, [pa.array(settled, pa.string())])),
         (Need.FAILED, _in(content, [pa.array(list(met), pa.string())])),
-        (Need.REQUESTED, _in(content, asked.chunks)),
+        (Need.REQUESTED, _in(content, requested.chunks)),
         (Need.VERSION, _in(content, of_content)),
         (Need.CHANGED, _in(audio["track_id"], of_track)),
         otherwise=Need.NEW,

@@ -2,9 +2,9 @@
 
 A track's features are known by the SHA-256 of its file and the version of their extractor, so only
 what is new is computed, the same bytes once however many tracks hold them, and a run that was
-killed goes on from its journals. A clip is decoded once for all features that are due of it. What
-was under way when a run was killed comes last: a clip that takes a run down with it keeps no other
-one from being analysed.
+killed goes on from its journals. A clip is decoded once for all the features that it still needs.
+What was under way when a run was killed comes last: a clip that takes a run down with it keeps no
+other one from being analysed.
 
 Light: importing this module imports nothing heavier than Arrow; the workers import librosa.
 """
@@ -97,7 +97,7 @@ class Extracted:
 
 @dataclass(frozen=True)
 class PendingClip:
-    """A clip and what computes the features that are due of it, by the name of their table."""
+    """A clip and what computes the features that it needs, by the name of their table."""
 
     clip: Clip
     compute: "dict[str, Callable[[Clip, Transforms], object]]"
@@ -157,11 +157,13 @@ class _Part:
     def name(self) -> str:
         return self.extractor.features.name
 
-    def due(self, audio: pa.Table) -> dict[str, Clip]:
-        """A clip of each content that is due, by its SHA-256."""
+    def pending(self, audio: pa.Table) -> dict[str, Clip]:
+        """A clip of each content that has to be worked on, by its SHA-256."""
         features, failures = self._known()
-        due = audio.filter(needs_work(needs(self.extractor.versions, audio, features, failures)))
-        return one_of_each_content(usable_clips(due))
+        pending = audio.filter(
+            needs_work(needs(self.extractor.versions, audio, features, failures))
+        )
+        return one_of_each_content(usable_clips(pending))
 
     def begun(self) -> Counter[str]:
         """How often work on each content was begun by runs that were killed."""
@@ -207,14 +209,14 @@ class _Part:
 def _extract_into_journals(
     parts: list[_Part], audio: pa.Table, workers: WorkerPool, log: Log
 ) -> None:
-    due = _pending_clips(parts, audio)
-    if not due:
+    pending = _pending_clips(parts, audio)
+    if not pending:
         return
     require_a_place_for_kernels(log)
-    progress = Progress("clips analysed", len(due), log)
+    progress = Progress("clips analysed", len(pending), log)
     results = workers.run(
         analyse,
-        _noted(due, parts),
+        _noted(pending, parts),
         limit_s=lambda item: LIMIT_S + LIMIT_PER_AUDIO_SECOND * item.clip.duration_s,
         name=lambda item: str(item.clip.path),
     )
@@ -234,29 +236,29 @@ def _extract_into_journals(
 
 
 def _pending_clips(parts: list[_Part], audio: pa.Table) -> list[PendingClip]:
-    """What is due of each content, in the order of work."""
-    due = {part.name: part.due(audio) for part in parts}
-    clips = {sha256: clip for of_part in due.values() for sha256, clip in of_part.items()}
+    """What has to be computed of each content, in the order of work."""
+    pending = {part.name: part.pending(audio) for part in parts}
+    clips = {sha256: clip for of_part in pending.values() for sha256, clip in of_part.items()}
     begun = sum((part.begun() for part in parts), Counter())
     return [
         PendingClip(
             clip,
-            {p.name: p.extractor.compute for p in parts if clip.sha256 in due[p.name]},
+            {p.name: p.extractor.compute for p in parts if clip.sha256 in pending[p.name]},
         )
         for clip in sorted(clips.values(), key=lambda c: (begun[c.sha256], c.track_id))
     ]
 
 
-def _noted(due: list[PendingClip], parts: list[_Part]) -> Iterator[PendingClip]:
-    for item in due:
+def _noted(pending: list[PendingClip], parts: list[_Part]) -> Iterator[PendingClip]:
+    for item in pending:
         for part in parts:
             if part.name in item.compute:
                 part.begin(item.clip)
         yield item
 
 
-def analyse(due: PendingClip) -> dict[str, object]:
-    """Compute what is due of a clip, from one decoding and one of each transform.
+def analyse(pending: PendingClip) -> dict[str, object]:
+    """Compute what a clip needs, from one decoding and one of each transform.
 
     Runs in a worker.
 
@@ -270,17 +272,19 @@ def analyse(due: PendingClip) -> dict[str, object]:
     from genre_assets.features.dsp.transforms import Transforms
 
     try:
-        with decoded(due.clip.path) as (samples, sample_rate):
+        with decoded(pending.clip.path) as (samples, sample_rate):
             # Once it is read: before, it may still become another one on the way.
-            due.clip.refuse_if_changed()
+            pending.clip.refuse_if_changed()
             transforms = Transforms(samples, sample_rate)
             return {
-                name: outcome(partial(_computed, compute, due.clip), transforms, str(due.clip.path))
-                for name, compute in due.compute.items()
+                name: outcome(
+                    partial(_computed, compute, pending.clip), transforms, str(pending.clip.path)
+                )
+                for name, compute in pending.compute.items()
             }
     except AudioError:
         # What is wrong with another file is not wrong with the one that was probed.
-        due.clip.refuse_if_changed()
+        pending.clip.refuse_if_changed()
         raise
 
 

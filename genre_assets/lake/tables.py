@@ -205,7 +205,7 @@ class Lake:
 
         Args:
             work: Name of the work; each has one turn.
-            doing: What the other run does, such as ``is asking the site``.
+            doing: What the other run does, such as ``is reading the site``.
             log: Takes the line that says what is waited for.
         """
         with _waited_for(self._lock(f"turn.{work}"), doing, log):

@@ -1,6 +1,6 @@
 """The sources: one object for each place that music comes from.
 
-Whoever needs a fact about a source reads it here; nothing else asks which source a track is from.
+Every fact about a source is stated here; the rest of the platform never compares names of sources.
 A new source is one more entry of :data:`SOURCES`, a setting of the same name that says where it is,
 a module here that reads what it lists, and the resource that its catalogue asset takes.
 """

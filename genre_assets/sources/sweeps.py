@@ -160,9 +160,9 @@ def merge_sweep(
         pc.invert(pc.is_in(known_ids, value_set=current["track_id"].combine_chunks()))
     )
     missed = pc.invert(_among(unlisted, still_there)) if gone is None else _among(unlisted, gone)
-    stays, goes = unlisted.filter(pc.invert(missed)), unlisted.filter(missed)
+    kept, goes = unlisted.filter(pc.invert(missed)), unlisted.filter(missed)
     goes = _with(goes, gone_at=pc.fill_null(goes["gone_at"], moment))
-    return pa.concat_tables([listed, stays, goes]).sort_by("track_id")
+    return pa.concat_tables([listed, kept, goes]).sort_by("track_id")
 
 
 def _among(rows: pa.Table, track_ids: frozenset[str]) -> pa.ChunkedArray:

@@ -72,8 +72,8 @@ def read_tags_of_shard(
     """
     files = sorted(audio.to_pylist(), key=lambda file: file["track_id"])
     known = {row["sha256"]: row for row in previous.filter(_settled(previous)).to_pylist()}
-    due = audio.filter(needs_work(needs(audio, previous))).sort_by("track_id")
-    unknown = {_content(file): file["path"] for file in due.to_pylist()}
+    pending = audio.filter(needs_work(needs(audio, previous))).sort_by("track_id")
+    unknown = {_content(file): file["path"] for file in pending.to_pylist()}
     found: dict[str, Tags] = {}
     progress = Progress("files' tags read", len(unknown), log)
     reading = workers.run(_read_item, unknown.items(), LIMIT_S, name=_path)

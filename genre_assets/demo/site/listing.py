@@ -60,8 +60,8 @@ def listing_page(
     sort = query.get("sort", "date")
     sort = sort if sort in SORTS else "date"
     d = 1 if query.get("d") == "1" else 0
-    asked = int(query["pageSize"]) if _is_number(query.get("pageSize")) else DEFAULT_PAGE_SIZE
-    size = wrong.page_size or (asked if asked in PAGE_SIZES else DEFAULT_PAGE_SIZE)
+    requested = int(query["pageSize"]) if _is_number(query.get("pageSize")) else DEFAULT_PAGE_SIZE
+    size = wrong.page_size or (requested if requested in PAGE_SIZES else DEFAULT_PAGE_SIZE)
     number = max(int(query["page"]), 1) if _is_number(query.get("page")) else 1
     by_date = list(tracks)
     if wrong.repeated_at_border:

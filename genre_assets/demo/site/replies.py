@@ -176,10 +176,10 @@ def _file(
     if query.get("download") == "1":
         name = quote(query.get("name", "track.mp3"), safe="")
         about.append(("Content-Disposition", f"attachment; filename*=UTF-8''{name}"))
-    asked = _RANGE.fullmatch(headers.get("Range", ""))
-    if wrong.no_range or not asked or headers.get("If-Range", etag) != etag:
+    requested = _RANGE.fullmatch(headers.get("Range", ""))
+    if wrong.no_range or not requested or headers.get("If-Range", etag) != etag:
         return Reply(200, FILE_TYPE, body, tuple(about))
-    first, last = _bounds(asked, len(body))
+    first, last = _bounds(requested, len(body))
     if first > last:
         return Reply(416, FILE_TYPE, b"", (*about, ("Content-Range", f"bytes */{len(body)}")))
     about.append(("Content-Range", f"bytes {first}-{last}/{len(body)}"))
@@ -199,9 +199,9 @@ def _changed(body: bytes) -> bytes:
     return body[: -len(tail)] + tail if tail else body
 
 
-def _bounds(asked: re.Match[str], length: int) -> tuple[int, int]:
+def _bounds(requested: re.Match[str], length: int) -> tuple[int, int]:
     """First and last byte of a range; the first lies behind the last when there is none."""
-    first, last = asked.groups()
+    first, last = requested.groups()
     if first is None:
         return max(length - int(last or 0), 0), length - 1
     return int(first), min(int(last or length), length - 1)

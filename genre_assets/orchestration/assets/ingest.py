@@ -231,8 +231,8 @@ def fetches(
                 if opened.path(FETCHES, shard) is None:
                     opened.write(FETCHES, rows, shard)
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
-            asked = tried.filter(pc.field("attempts") > 0).num_rows
-            record_rate(opened, FETCHES.name, asked, record.seconds)
+            requested = tried.filter(pc.field("attempts") > 0).num_rows
+            record_rate(opened, FETCHES.name, requested, record.seconds)
             results.add(
                 shard,
                 record.metadata(
@@ -254,7 +254,7 @@ def _turn_at_site(
     lake: Lake, context: dg.AssetExecutionContext
 ) -> contextlib.AbstractContextManager[None]:
     # Two at a time would each keep the pause between two requests, and together half of it.
-    return lake.turn(FMA_SITE.name, "is asking the site", log_of(context))
+    return lake.turn(FMA_SITE.name, "is reading the site", log_of(context))
 
 
 def _record_sweep(

@@ -1,4 +1,4 @@
-"""Which addresses belong to the site, under which name they are kept, and where they are asked.
+"""Which addresses belong to the site, how they are kept, and where requests for them go.
 
 The catalogue keeps URLs under the site's own names, whoever served them: the site itself, or a
 replica of it on this machine. A URL of any other host is never requested, whatever a page says.

@@ -206,14 +206,14 @@ class Browser:
             url, answer.hops[-1], answer.status, html, answer.retry_after, datetime.now(UTC)
         )
 
-    def _require_own(self, url: str, asked: str) -> None:
+    def _require_own(self, url: str, requested: str) -> None:
         parts = urlsplit(url)
         if parts.scheme in ("http", "https") and (
             self._allowed_hosts & {parts.hostname, parts.netloc}
         ):
             return
         hosts = ", ".join(sorted(self._allowed_hosts))
-        leads = url if url == asked else f"{asked} leads to {url}, which"
+        leads = url if url == requested else f"{requested} leads to {url}, which"
         raise ForeignAddress(f"{leads} is not one of {hosts}, so it is not read.")
 
 

@@ -77,8 +77,8 @@ class Choice:
             return "taken_down", None
         if track["gone_at"] is not None:
             return "gone", None
-        asked = latest is not None and latest["outcome"] == RETRY_REQUESTED
-        if not asked and newest_stored(of_its_url(track, self.past), self.store):
+        requested = latest is not None and latest["outcome"] == RETRY_REQUESTED
+        if not requested and newest_stored(of_its_url(track, self.past), self.store):
             return "stored", None
         if refusal := self._refusal(track):
             return refusal

@@ -8,7 +8,7 @@ What came whole and is no web page is kept, decodable or not: a row that names a
 settled, and a broken file is not requested every night. Its outcome is then ``undecodable`` with
 the reason, and ``audio`` records the named failure, as it does for a broken file of any source.
 
-Light: what asks and what decodes is imported when there is a file to request.
+Light: the HTTP client and the decoders are imported when there is a file to request.
 """
 
 import contextlib

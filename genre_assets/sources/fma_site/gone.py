@@ -122,8 +122,8 @@ def _missing(sightings: pa.Table, sweeps: pa.Table, sweep_id: str) -> set[str]:
     }
     missing, still_listed = set(), set()
     # A listing that is no longer requested says nothing of what became of a track.
-    asked = pa.array(sorted(asked_now), pa.string())
-    for sighting in sightings.filter(pc.is_in(sightings["genre"], value_set=asked)).to_pylist():
+    swept = pa.array(sorted(asked_now), pa.string())
+    for sighting in sightings.filter(pc.is_in(sightings["genre"], value_set=swept)).to_pylist():
         limit = seen_before.get(sighting["genre"])
         if limit is None or sighting["last_seen_at"] >= limit:
             still_listed.add(sighting["track_id"])

@@ -227,21 +227,21 @@ def polite_retries(
     tries = retries(
         on=wait, attempts=attempts, timeout=None, wait_initial=5.0, wait_max=120.0, wait_jitter=5.0
     )
-    asked = 0
+    requests = 0
     try:
         for attempt in tries:
             with attempt:
                 answer = ask()
-                asked += 1
+                requests += 1
                 if answer.status not in BUSY:
                     return answer
                 wait_s = retry_after_seconds(answer.retry_after, now())
-                if wait_s is None and asked < attempts:
+                if wait_s is None and requests < attempts:
                     log(_told(answer, attempt.next_wait))
                     pace.hold_off(attempt.next_wait)
                 raise _Busy(answer, wait_s)
     except _Busy as busy:
-        raise _gives_up(busy, asked) from None
+        raise _gives_up(busy, requests) from None
     raise AssertionError("stamina ends in an answer or an error")
 
 
@@ -249,7 +249,7 @@ def _told(answer: Answer, wait_s: float) -> str:
     return f"{answer.url} answered {answer.status}; waiting {wait_s:.0f} s."
 
 
-def _gives_up(busy: _Busy, asked: int) -> ComeBackLater:
+def _gives_up(busy: _Busy, requests: int) -> ComeBackLater:
     answer = busy.answer
     if busy.wait_s is not None and busy.wait_s > LONGEST_WAIT_S:
         return ComeBackLater(
@@ -257,8 +257,8 @@ def _gives_up(busy: _Busy, asked: int) -> ComeBackLater:
             f"{busy.wait_s:,.0f} s: run again after that."
         )
     return ComeBackLater(
-        f"{answer.url} answered {answer.status} to the last of {asked} requests: the site is busy, "
-        "run again later."
+        f"{answer.url} answered {answer.status} to the last of {requests} requests: the site is "
+        "busy, run again later."
     )
 
 

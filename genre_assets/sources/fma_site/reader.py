@@ -56,31 +56,31 @@ class PageReader:
                 busy for too long, or does not answer.
         """
         url = f"{self._own_base()}{address}" if address.startswith("/") else address
-        asked = self._site.request_url(url)
+        requested = self._site.request_url(url)
         self._robots.check(url)
 
         def ask() -> Page:
-            page = self._ask(asked)
-            self._archive.keep(kind, _kept(page, url, asked))
+            page = self._ask(requested)
+            self._archive.keep(kind, _kept(page, url, requested))
             return page
 
-        return _kept(polite_retries(ask, self._pace, log=self._log), url, asked)
+        return _kept(polite_retries(ask, self._pace, log=self._log), url, requested)
 
     def _own_base(self) -> str:
         return self._site.base if self._site.is_live else f"https://{DEMO_SITE_HOST}"
 
 
-def _kept(page: Page, url: str, asked: str) -> KeptPage:
+def _kept(page: Page, url: str, requested: str) -> KeptPage:
     return KeptPage(
-        url, _own_name(page.final_url, asked, url), page.status, page.html, page.fetched_at
+        url, _own_name(page.final_url, requested, url), page.status, page.html, page.fetched_at
     )
 
 
-def _own_name(final_url: str, asked: str, url: str) -> str:
+def _own_name(final_url: str, requested: str, url: str) -> str:
     """The URL that answered, under the name that the page was requested by."""
-    if final_url == asked:
+    if final_url == requested:
         return url
     final, own = urlsplit(final_url), urlsplit(url)
-    if final.netloc != urlsplit(asked).netloc:
+    if final.netloc != urlsplit(requested).netloc:
         return final_url
     return final._replace(scheme=own.scheme, netloc=own.netloc).geturl()

@@ -184,17 +184,17 @@ def read_robots(
         SourceError: If it cannot be read: everything counts as disallowed then.
     """
     source = urljoin(host_url, "/robots.txt")
-    asked = site.request_url(source)
+    requested = site.request_url(source)
 
     def ask() -> RobotsAnswer:
         with pace.turn():
-            return fetch(asked, agent)
+            return fetch(requested, agent)
 
     for _ in range(1 + _MOST_REDIRECTS):
         answer = polite_retries(ask, pace)
         if answer.location is None:
             return Robots(source, _text(source, answer), answer.status)
-        asked = site.request_url(urljoin(asked, answer.location))
+        requested = site.request_url(urljoin(requested, answer.location))
     raise SourceError(f"{source} leads from redirect to redirect: nothing there may be requested.")
 
 

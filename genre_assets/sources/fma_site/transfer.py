@@ -228,12 +228,12 @@ class FileHost:
         with self._access.pace.turn(), Deadline(self._access.timeout_s) as deadline:
             transfer.attempts += 1
             transfer.final_url, transfer.status = named, None
-            asked = self._access.site.request_url(named)
+            requested = self._access.site.request_url(named)
             # The cookies of a host that sets many would be more than it takes with a request.
             self._client.cookies.clear()
             options = {"headers": headers, "extensions": deadline.extensions}
             try:
-                with self._client.stream("GET", asked, **options) as answer:
+                with self._client.stream("GET", requested, **options) as answer:
                     transfer.status = answer.status_code
                     deadline.restart(self._access.limit_s)
                     yield answer, deadline
