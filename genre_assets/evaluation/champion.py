@@ -13,11 +13,15 @@ Light: needs pyarrow only, until two models are compared.
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
 from genre_assets.evaluation.metrics import METRICS, genre_of_recall
 from genre_assets.lake.schemas import CHAMPIONS
+
+if TYPE_CHECKING:
+    from genre_assets.evaluation.scores import Difference
 
 BASELINE = "majority"
 """Never the champion while there is another model."""
@@ -54,11 +58,14 @@ def choose_champion(
     if not candidates:
         return CHAMPIONS.empty()
 
+    most_tracks = max(candidates, key=lambda figure: (figure["n"], figure["model"]))
+
     def merit(figure: dict) -> tuple:
         loss = figures.get((figure["model"], figure["split"], "log_loss"))
+        value = _comparable(figure, most_tracks, predictions, members)
         return (
             figure["model"] == BASELINE,
-            -METRICS[figure["metric"]].merit(figure["value"]),
+            float("inf") if value is None else -METRICS[figure["metric"]].merit(value),
             figure["model"] != before.get("model"),
             loss["value"] if loss else float("inf"),
             figure["model"],
@@ -70,9 +77,13 @@ def choose_champion(
     if len(candidates) == 1:
         why = "It is the only model that has been scored."
     if standing and standing["model"] not in (best["model"], BASELINE):
-        gain, low, high = _advantage(best, standing, predictions, members)
-        interval = f"by {gain:.3f} (95 % interval {low:+.3f} to {high:+.3f})"
-        if low > 0:
+        more = _advantage(best, standing, predictions, members)
+        interval = (
+            f"by {more.gain:.3f} (95 % interval {more.low:+.3f} to {more.high:+.3f})"
+            if more
+            else "on other tracks"
+        )
+        if more and more.low > 0:
             why = (
                 f"It has a higher {_named(best)} than {standing['model']}, the champion before "
                 f"it: {interval}."
@@ -168,9 +179,23 @@ def _named(figure: dict) -> str:
     return figure["metric"].replace("_", " ")
 
 
+def _comparable(
+    figure: dict, most_tracks: dict, predictions: pa.Table, members: pa.Table
+) -> float | None:
+    """The figure that a model would have on the tracks of the one that predicted most.
+
+    A model that abstains from difficult tracks must not win by that. So its figure is that of the
+    other model, and what it has over it on the tracks that both predicted; None without any.
+    """
+    if figure["n"] == most_tracks["n"]:
+        return figure["value"]
+    more = _advantage(figure, most_tracks, predictions, members)
+    return most_tracks["value"] + more.gain if more else None
+
+
 def _advantage(
     best: dict, standing: dict, predictions: pa.Table, members: pa.Table
-) -> tuple[float, float, float]:
+) -> "Difference | None":
     from genre_assets.evaluation.scores import paired_difference
 
     return paired_difference(

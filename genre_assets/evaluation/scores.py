@@ -9,6 +9,7 @@ Import late: this module needs pandas.
 """
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
@@ -78,6 +79,23 @@ def score(
     return SCORES.of_rows(rows)
 
 
+@dataclass(frozen=True)
+class Difference:
+    """How much better one model is than another on the tracks that both predicted.
+
+    Attributes:
+        gain: The figure of the first less that of the second.
+        low: Lower end of its 95 % interval.
+        high: Upper end.
+        tracks: Tracks that both predicted.
+    """
+
+    gain: float
+    low: float
+    high: float
+    tracks: int
+
+
 def paired_difference(
     predictions: pa.Table,
     members: pa.Table,
@@ -86,8 +104,8 @@ def paired_difference(
     second: str,
     metric: str = "accuracy",
     seed: int = 0,
-) -> tuple[float, float, float]:
-    """How much better one model is than another on the same tracks.
+) -> Difference | None:
+    """How much better one model is than another on the tracks that both predicted.
 
     Args:
         predictions: Rows of ``predictions`` of one task.
@@ -99,8 +117,8 @@ def paired_difference(
         seed: Seed of the resamples.
 
     Returns:
-        The figure of the first less that of the second, and its 95 % interval, from resamples of
-        artists that both models share.
+        The difference, with an interval from resamples of artists that both models share; None if
+        they predicted none of the same tracks.
 
     Raises:
         KeyError: If a model has no predictions on the split, or there is no such metric.
@@ -110,10 +128,14 @@ def paired_difference(
         for (part, model), rows in _by_split_and_model(predictions, members)
         if part == split
     }
-    pair = [_Sums(of_model[model]) for model in (first, second)]
+    one, other = (of_model[model] for model in (first, second))
+    common = sorted({*one["track_id"]} & {*other["track_id"]})
+    if not common:
+        return None
+    pair = [_Sums(rows.loc[rows["track_id"].isin(common)]) for rows in (one, other)]
     value = np.subtract(*(sums.figures()[metric] for sums in pair))
     drawn = np.subtract(*(sums.resampled(seed)[metric] for sums in pair))
-    return float(value[0]), *_interval(drawn, float(value[0]))
+    return Difference(float(value[0]), *_interval(drawn, float(value[0])), len(common))
 
 
 def _by_split_and_model(

@@ -37,6 +37,11 @@ def journal_keys(lake: Lake, table: Table) -> list[str]:
     return sorted(folder.name for folder in lake.places.journal(table).glob("*/"))
 
 
+def all_keys(lake: Lake, table: Table) -> list[str]:
+    """The partitions of a table that have a file or a journal."""
+    return sorted({*map(str, lake.partitions(table)), *journal_keys(lake, table)})
+
+
 def delete_abandoned_files(lake: Lake, table: Table, older_than_s: float) -> None:
     """Delete what killed runs left of files of a table that they were writing.
 

@@ -122,6 +122,10 @@ class Places:
         """An empty file, written anew whenever somebody requests a retry."""
         return self._internal("asked_again")
 
+    def fits_of(self, task: str) -> Path:
+        """Where models of a task that are being trained keep the fits that they have finished."""
+        return self._internal("fits") / f"task={task}"
+
     @property
     def trash(self) -> Path:
         """Folders that are being deleted."""

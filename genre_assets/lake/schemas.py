@@ -336,6 +336,7 @@ SPECTROGRAMS = Table(
     "Ten seconds of one track as spectrograms, for neural nets, and where they are kept.",
     derived=True,
     version="extractor_version",
+    keeps_empty=True,
 )
 
 SPECTROGRAM_FAILURES = _failures_table(
@@ -395,6 +396,7 @@ TASK_MEMBERS = Table(
     ("task", "track_id"),
     "task",
     "One track that takes part in a task.",
+    keeps_empty=True,
 )
 
 TASK_NOTES = Table(

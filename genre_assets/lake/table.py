@@ -24,6 +24,8 @@ class Table:
         made_with: The table that the same step writes, under whose lock this one is written; None
             if it is the only one.
         model_input: Whether a task may take its features from it.
+        keeps_empty: Whether a partition without rows has a file, because that says that it was
+            worked on. Of other tables a partition that never had a row has none.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Table:
     no_failure: tuple[str, ...] = ()
     made_with: "Table | None" = None
     model_input: bool = False
+    keeps_empty: bool = False
 
     @property
     def written_with(self) -> "Table":

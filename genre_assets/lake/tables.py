@@ -127,7 +127,8 @@ class Lake:
     def write(self, table: Table, rows: pa.Table, partition: str | None = None) -> None:
         """Replace one partition of a table by the rows, atomically.
 
-        Rows that are there already are not written again.
+        Rows that are there already are not written again, and a partition that never had a row
+        gets no file unless the table keeps empty ones.
 
         Raises:
             ValueError: If the rows have other columns than the table declares, or a key twice.
@@ -141,6 +142,8 @@ class Lake:
         rows = rows.select(table.schema.names).cast(table.schema)
         _refuse_repeated_keys(table, rows)
         stored = self._rows(table, partition, table.schema)
+        if stored is None and not rows.num_rows and not table.keeps_empty:
+            return
         if stored is None or not stored.equals(rows):
             folder = self.places.partition(table, partition)
             name = f"{_next_version(self.path(table, partition))}.parquet"

@@ -40,6 +40,9 @@ class Features:
 
     family: str = ""
 
+    def __str__(self) -> str:
+        return f"features of the family {self.family}" if self.family else "features"
+
 
 @dataclass(frozen=True)
 class Spectrograms:
@@ -51,6 +54,9 @@ class Spectrograms:
 
     kind: str
 
+    def __str__(self) -> str:
+        return f"{self.kind} spectrograms"
+
 
 @dataclass(frozen=True)
 class Predictions:
@@ -61,6 +67,9 @@ class Predictions:
     """
 
     of: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return f"predictions of {', '.join(self.of)}"
 
 
 Input = Features | Spectrograms | Predictions

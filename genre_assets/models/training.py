@@ -3,7 +3,8 @@
 Which tracks each fit is made of, and which it predicts, is data: see
 :mod:`genre_assets.tasks.splits`. The settings of a model are chosen for each fit by its own
 training tracks. Only the fits of the leaky split share the choice of the one that is kept: their
-figure is not honest anyway.
+figure is not honest anyway. Fits run beside each other, each in one thread, and come out the same
+however many do.
 
 A model abstains from tracks that lack its input. They are named in the facts, with the reason, and
 take no part in any fit.
@@ -13,6 +14,7 @@ Import late: this module needs pandas and the library of the model.
 
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -23,6 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, SUMMARY_FEATURES
 from genre_assets.models.adapters import model_class
+from genre_assets.models.finished_fits import FinishedFits
 from genre_assets.models.outcome import TrainedModel, figures_of, prediction_row
 from genre_assets.models.protocol import Choice, Examples, Features, Model, ModelSpec
 from genre_assets.models.registry import version_of
@@ -40,6 +43,8 @@ def train(
     seed: int = 0,
     log: Log = silent,
     synthetic: bool | None = None,
+    finished: FinishedFits | None = None,
+    workers: int = 1,
 ) -> TrainedModel:
     """Train a model for a task.
 
@@ -51,6 +56,9 @@ def train(
         seed: Seed of whatever the model draws at random.
         log: Takes lines about the progress.
         synthetic: Whether members are synthetic music of the demo; None when that is not known.
+        finished: The fits that a training which was killed had finished, and where each of these
+            is kept; None keeps nothing.
+        workers: How many fits run at a time.
 
     Returns:
         The model, its honest and its leaky predictions.
@@ -64,7 +72,11 @@ def train(
     if not members.num_rows:
         raise TaskError(f"Task {task.name} has no members: build its task_members first.")
     if not all(isinstance(read, Features) for read in spec.inputs):
-        raise TaskError(f"{spec.name} cannot be trained on features: it reads {spec.inputs}.")
+        raise TaskError(
+            f"{spec.name} cannot be trained here: it reads "
+            f"{' and '.join(str(read) for read in spec.inputs)}, and not a table with a row of "
+            "features for each track."
+        )
     rows = _Rows(spec, task, members.sort_by("track_id"), features, synthetic)
     fits = fits_of(rows.members)
     log(f"{counted(len(rows.track_ids), 'track')}, {len(rows.columns)} features")
@@ -72,18 +84,11 @@ def train(
         log(f"{spec.name} abstains from {counted(len(abstained), 'track')}: {reason}")
     kept = next(fit for fit in fits if fit.kept)
     rows.require_genres(fits)
-    chosen = rows.search(kept, seed, log)
-    final: Model | None = None
+    chosen, final, predicted = _fitted(rows, fits, seed, finished, workers, log)
     honest, leaky = [], []
-    progress = Progress("models fitted", len(fits), log)
-    with progress.kept_alive():
-        for fit in fits:
-            own = fit.protocol in ("validation", "cv")
-            model = rows.fit(fit, rows.search(fit, seed) if own else chosen, seed)
-            (leaky if fit.protocol == "leaky" else honest).extend(rows.predict(model, fit))
-            final = model if fit.kept else final
-            progress.count()
-    assert final is not None
+    for fit, probabilities in zip(fits, predicted, strict=True):
+        rows_of_fit = rows.as_predictions(probabilities, fit)
+        (leaky if fit.protocol == "leaky" else honest).extend(rows_of_fit)
     predictions = PREDICTIONS.of_rows(honest).sort_by("track_id")
     facts = {
         "model": spec.name,
@@ -112,6 +117,55 @@ def train(
     return TrainedModel(
         final, predictions, LEAKY_PREDICTIONS.of_rows(leaky).sort_by("track_id"), facts
     )
+
+
+def _fitted(
+    rows: "_Rows",
+    fits: list[Fit],
+    seed: int,
+    finished: FinishedFits | None,
+    workers: int,
+    log: Log,
+) -> tuple[Choice, Model, list[np.ndarray]]:
+    """Make all fits: the settings and the model for use, and what each fit predicts."""
+    kind = model_class(rows.spec.adapter)
+    progress = Progress("models fitted", len(fits), log)
+
+    def choose() -> Choice:
+        choice = finished.choice() if finished else None
+        if choice is None:
+            choice = rows.search(next(fit for fit in fits if fit.kept), seed, log)
+            if finished:
+                finished.keep_choice(choice)
+        return choice
+
+    def fitted(number: int) -> tuple[np.ndarray, Model | None]:
+        fit = fits[number]
+        before = finished.probabilities(number, rows.shape_of(fit)) if finished else None
+        model = finished.model(kind) if finished and fit.kept else None
+        if before is None or (fit.kept and model is None):
+            own = fit.protocol in ("validation", "cv")
+            model = rows.fit(fit, rows.search(fit, seed) if own else chosen.result(), seed)
+            before = rows.predict(model, fit)
+            if finished and fit.kept:
+                finished.keep_model(model)
+            if finished:
+                finished.keep(number, before)
+        return before, model if fit.kept else None
+
+    with _silenced(), _one_thread(), progress.kept_alive():
+        pool = ThreadPoolExecutor(workers, initializer=_one_thread)
+        try:
+            chosen = pool.submit(choose)
+            made = [pool.submit(fitted, number) for number in range(len(fits))]
+            for one in as_completed(made):
+                one.result()
+                progress.count()
+        finally:
+            # Of fits that have not begun none is wanted after an error or Ctrl-C.
+            pool.shutdown(cancel_futures=True)
+    predicted, models = zip(*(one.result() for one in made), strict=True)
+    return chosen.result(), next(filter(None, models)), list(predicted)
 
 
 class _Rows:
@@ -193,31 +247,36 @@ class _Rows:
             )
 
     def search(self, fit: Fit, seed: int, log: Log = silent) -> Choice:
-        with _silenced(), _one_thread():
-            return model_class(self.spec.adapter).search(
-                self.spec,
-                self._examples(fit),
-                seed,
-                balanced=not is_official(self.members),
-                log=log,
-            )
+        return model_class(self.spec.adapter).search(
+            self.spec,
+            self._examples(fit),
+            seed,
+            balanced=not is_official(self.members),
+            log=log,
+        )
 
     def fit(self, fit: Fit, choice: Choice, seed: int) -> Model:
-        with _silenced(), _one_thread():
-            return model_class(self.spec.adapter).fit(self.spec, choice, self._examples(fit), seed)
+        return model_class(self.spec.adapter).fit(self.spec, choice, self._examples(fit), seed)
 
     def _examples(self, fit: Fit) -> Examples:
         on = fit.fit_on
         return Examples(self.x[on], self.genre[on], self.group[on])
 
-    def predict(self, model: Model, fit: Fit) -> list[dict[str, Any]]:
-        if not fit.predict.any():
-            return []
-        probabilities = np.zeros((int(fit.predict.sum()), len(self.genres)))
+    def shape_of(self, fit: Fit) -> tuple[int, int]:
+        """Tracks that a fit predicts, and genres."""
+        return int(fit.predict.sum()), len(self.genres)
+
+    def predict(self, model: Model, fit: Fit) -> np.ndarray:
+        """Probabilities of the tracks that a fit predicts, of shape (tracks, genres)."""
+        probabilities = np.zeros(self.shape_of(fit))
+        if not len(probabilities):
+            return probabilities
         places = [self.genres.index(genre) for genre in model.classes_]
-        with _one_thread():
-            probabilities[:, places] = model.predict_proba(self.x[fit.predict])
-        probabilities /= probabilities.sum(axis=1, keepdims=True)
+        probabilities[:, places] = model.predict_proba(self.x[fit.predict])
+        return probabilities / probabilities.sum(axis=1, keepdims=True)
+
+    def as_predictions(self, probabilities: np.ndarray, fit: Fit) -> list[dict[str, Any]]:
+        """Rows of ``predictions`` for what a fit predicts."""
         split = self.members["leaky_split" if fit.protocol == "leaky" else "split"]
         return [
             prediction_row(
@@ -237,8 +296,8 @@ class _Rows:
 
 
 def _one_thread() -> threadpool_limits:
-    # Models train beside each other, and threads that wait for a core make each many times
-    # slower; sums over threads also differ in the last bit.
+    # Fits run beside each other, and threads that wait for a core make each many times slower; sums
+    # over threads also differ in the last bit. Each thread of ours has a limit of its own to set.
     return threadpool_limits(limits=1)
 
 

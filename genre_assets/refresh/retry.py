@@ -17,6 +17,7 @@ from filelock import Timeout
 
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.errors import UserError
+from genre_assets.lake.files import all_keys
 from genre_assets.lake.schemas import (
     AUDIO,
     FETCHES,
@@ -137,8 +138,8 @@ def request_retry(
     request = _Request(lake, status, track_id, url_of, RetryRequest(table=table))
     try:
         for name in [table] if table else tables:
-            for shard in lake.partitions(tables[name]):
-                request.mark(tables[name], str(shard))
+            for shard in all_keys(lake, tables[name]):
+                request.mark(tables[name], shard)
     finally:
         if request.asked.marked:
             refresh_views(lake)

@@ -282,7 +282,8 @@ def models_of(lake: Lake, task: str) -> list[Path]:
 def _folders_of(lake: Lake, task: str) -> list[Path]:
     # Models last: they are what shows that the rest was made of a gone track.
     tables = [lake.places.partition(table, task) for table in task_tables()]
-    return [lake.places.reports / task, *tables, lake.places.models_of(task)]
+    first = [lake.places.reports / task, lake.places.fits_of(task)]
+    return [*first, *tables, lake.places.models_of(task)]
 
 
 def _forget(lake: Lake, task: str) -> None:

@@ -68,6 +68,34 @@ def test_grouped_folds_choose_by_balanced_accuracy():
     assert champion(table)["model"].to_pylist() == ["forest"]
 
 
+def test_a_model_that_abstains_from_difficult_tracks_does_not_win_by_that():
+    def predicted(model, right, of=100):
+        return [
+            {
+                "task": "t",
+                "model": model,
+                "track_id": f"folder:{i}",
+                "split": "cv",
+                "genre_true": "Folk",
+                "genre_pred": "Folk" if i < right else "Rock",
+                "probabilities": [("Folk", float(i < right)), ("Rock", float(i >= right))],
+            }
+            for i in range(of)
+        ]
+
+    def figure(model, value, n):
+        row = {"task": "t", "model": model, "split": "cv", "metric": "balanced_accuracy"}
+        return row | {"value": value, "low": value, "high": value, "n": n, "made_at": NOW}
+
+    # Of the first fifty tracks forest recognises all, careful 48; it abstains from the others.
+    predictions = PREDICTIONS.of_rows([*predicted("forest", 80), *predicted("careful", 48, 50)])
+    table = SCORES.of_rows([figure("forest", 0.8, 100), figure("careful", 0.96, 50)])
+    assert champion(table, predictions=predictions)["model"].to_pylist() == ["forest"]
+    better = PREDICTIONS.of_rows([*predicted("forest", 40), *predicted("careful", 48, 50)])
+    table = SCORES.of_rows([figure("forest", 0.4, 100), figure("careful", 0.96, 50)])
+    assert champion(table, predictions=better)["model"].to_pylist() == ["careful"]
+
+
 def test_the_baseline_is_champion_only_when_it_is_alone():
     (alone,) = champion(scores(("majority", "cv", "balanced_accuracy", 0.5))).to_pylist()
     assert (alone["model"], alone["why"]) == (

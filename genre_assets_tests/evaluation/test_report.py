@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from genre_assets.evaluation.reports.task import _compared, _mistakes, write_report
-from genre_assets.evaluation.scores import paired_difference
+from genre_assets.evaluation.scores import Difference, paired_difference
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 
@@ -106,7 +106,7 @@ def test_the_report_tells_what_a_reader_needs(report, trained, scored):
         "which come from knowing the artist",
         "Most confident mistakes",
         "Always predicting Rock, the most frequent genre of these 140 tracks, is right for 0.429",
-        _compared("It is", "majority on these 140 tracks", *against_majority),
+        _compared("It is", "majority on these 140 tracks", against_majority),
         "genre-assets run --task test_task && echo done",
         "2024-05-06 07:08 UTC",
     ):
@@ -152,7 +152,7 @@ GENRES = ("Folk", "Jazz", "Pop", "Rock")
     ],
 )
 def test_a_difference_is_said_in_words(difference, sentence):
-    assert _compared("It is", "svm", *difference) == sentence
+    assert _compared("It is", "svm", Difference(*difference, 129)) == sentence
 
 
 def test_the_rival_is_the_second_of_the_table(report, scored):

@@ -12,7 +12,7 @@ from sklearn.metrics import (
     top_k_accuracy_score,
 )
 
-from genre_assets.evaluation.scores import paired_difference, score
+from genre_assets.evaluation.scores import Difference, paired_difference, score
 from genre_assets.lake.schemas import LEAKY_PREDICTIONS, PREDICTIONS, SCORES, TASK_MEMBERS
 
 GENRES = ["Folk", "Jazz", "Pop", "Rock"]
@@ -166,13 +166,27 @@ def test_a_paired_difference_is_tighter_than_the_figures_themselves(now):
         for i, (artist, true, p) in enumerate(rows)
     ]
     told = PREDICTIONS.of_rows(answers(rows, "a") + answers(other, "b"))
-    value, low, high = paired_difference(told, members_of(rows), "cv", "b", "a")
+    more = paired_difference(told, members_of(rows), "cv", "b", "a")
     alone = figures(rows, now)["accuracy"]
-    assert 0 <= low <= value <= high
-    assert value == pytest.approx(figures(other, now)["accuracy"]["value"] - alone["value"])
-    assert high - low < (alone["high"] - alone["low"]) / 2
+    assert 0 <= more.low <= more.gain <= more.high
+    assert more.gain == pytest.approx(figures(other, now)["accuracy"]["value"] - alone["value"])
+    assert more.high - more.low < (alone["high"] - alone["low"]) / 2
+    assert more.tracks == len(rows)
     with pytest.raises(KeyError):
         paired_difference(told, members_of(rows), "cv", "b", "missing")
+
+
+def test_models_are_compared_on_the_tracks_that_both_predicted():
+    rows = [(f"artist {i}", "Folk", {"Folk": 0.9, "Rock": 0.1}) for i in range(40)]
+    wrong = [(artist, true, {"Folk": 0.1, "Rock": 0.9}) for artist, true, _ in rows]
+    # Right for the half that it predicts, as the other one is there, which is wrong elsewhere.
+    careful = answers(rows, "careful")[:20]
+    bold = answers(rows, "bold")[:20] + answers(wrong, "bold")[20:]
+    elsewhere = answers(rows, "elsewhere")[30:]
+    told = PREDICTIONS.of_rows([*careful, *bold, *elsewhere])
+    more = paired_difference(told, members_of(rows), "cv", "careful", "bold")
+    assert more == Difference(0.0, 0.0, 0.0, 20)
+    assert paired_difference(told, members_of(rows), "cv", "careful", "elsewhere") is None
 
 
 def test_the_share_of_the_most_frequent_genre_stands_beside_every_figure(now):

@@ -31,6 +31,21 @@ def test_what_is_written_is_read_back_with_the_declared_types(lake):
     assert lake.partitions(TRACKS) == ["folder_00"]
 
 
+def test_a_partition_that_never_had_a_row_has_no_file_unless_that_means_something(lake):
+    for table in TABLES.values():
+        lake.write(table, table.empty(), table.partitioned_by and "key")
+    kept = {table.name for table in TABLES.values() if table.keeps_empty}
+    assert kept == {"spectrograms", "task_members"}
+    assert {folder.name for folder in lake.root.iterdir() if folder.is_dir()} == kept
+    with connect(lake) as connection:
+        for name in TABLES:
+            assert connection.execute(f"SELECT count(*) FROM {name}").fetchone() == (0,)
+    lake.write(TRACKS, tracks("folder:1"), "folder_00")
+    lake.write(TRACKS, TRACKS.empty(), "folder_00")
+    assert lake.partitions(TRACKS) == ["folder_00"]
+    assert lake.read(TRACKS).num_rows == 0
+
+
 def test_only_the_partitions_asked_for_are_read(lake):
     lake.write(TRACKS, tracks("folder:1"), "folder_00")
     lake.write(TRACKS, tracks("folder:2"), "folder_01")

@@ -23,7 +23,7 @@ from genre_assets.evaluation.champion import (
 from genre_assets.evaluation.metrics import METRICS, recall_of
 from genre_assets.evaluation.reports.figures import leak_figure, recall_figure
 from genre_assets.evaluation.reports.page import write_page
-from genre_assets.evaluation.scores import paired_difference
+from genre_assets.evaluation.scores import Difference, paired_difference
 from genre_assets.tasks.task import Task
 
 MISTAKES = 15
@@ -154,8 +154,12 @@ def _verdict_of(
     ranking = _ranking(figures, split, best["model"])
     if rivals := [model for model in ranking if model != best["model"]]:
         compared = paired_difference(predictions, members, split, best["model"], rivals[0])
-        tracks = f"{figures[best['model'], split, 'accuracy']['n']:,} tracks"
-        sentences.append(_compared("It is", f"{rivals[0]} on these {tracks}", *compared))
+        own = figures[best["model"], split, "accuracy"]["n"]
+        tracks = f"these {own:,} tracks"
+        if compared and compared.tracks < own:
+            tracks = f"the {compared.tracks:,} tracks that both predicted"
+        if compared:
+            sentences.append(_compared("It is", f"{rivals[0]} on {tracks}", compared))
     return {"verdict": sentences + _baseline(figures, split, best["model"], predictions, members)}
 
 
@@ -172,10 +176,11 @@ def _baseline(
     compared = paired_difference(
         pa.concat_tables([predictions, constant]), members, split, best, _CONSTANT
     )
+    assert compared
     named = most_frequent_in_words(tied, f"these {own['n']:,} tracks")
     sentences = [
         f"Always predicting {named}, is right for {share:.3f} of them: "
-        + _compared(f"{best} is", "that", *compared)
+        + _compared(f"{best} is", "that", compared)
     ]
     majority = figures.get((BASELINE, split, "accuracy"))
     if majority and majority["value"] < share:
@@ -202,14 +207,14 @@ def _always(genre: str, predictions: pa.Table, split: str, model: str) -> pa.Tab
     return pa.Table.from_pylist(rows, schema=predictions.schema)
 
 
-def _compared(subject: str, other: str, gain: float, low: float, high: float) -> str:
+def _compared(subject: str, other: str, more: Difference) -> str:
     """A difference in accuracy as a sentence that needs no decoding."""
-    if low <= 0 <= high:
+    if more.low <= 0 <= more.high:
         return f"{subject} not distinguishable from {other}."
-    word = "better" if gain > 0 else "worse"
-    points = sorted(100 * abs(end) for end in (low, high))
+    word = "better" if more.gain > 0 else "worse"
+    points = sorted(100 * abs(end) for end in (more.low, more.high))
     return (
-        f"{subject} {word} than {other}, by {100 * abs(gain):.1f} points of accuracy "
+        f"{subject} {word} than {other}, by {100 * abs(more.gain):.1f} points of accuracy "
         f"(95 % interval {points[0]:.1f} to {points[1]:.1f})."
     )
 

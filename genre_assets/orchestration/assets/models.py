@@ -37,7 +37,7 @@ from genre_assets.orchestration.automation import (
     stale_task,
     tasks,
 )
-from genre_assets.orchestration.resources import LakeResource
+from genre_assets.orchestration.resources import LakeResource, Workers
 from genre_assets.progress import Log
 from genre_assets.tasks.task import TaskError, load_tasks
 
@@ -157,12 +157,14 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=_dependencies_of(spec),
         kinds=kinds_of(spec),
     )
-    def model(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
+    def model(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
         with lake.open() as opened:
             for name in context.partition_keys:
                 record = StepRecord()
                 with in_one_sentence():
-                    members, trained = bring_up_to_date(opened, name, spec, log_of(context))
+                    members, trained = bring_up_to_date(
+                        opened, name, spec, log_of(context), workers.count
+                    )
                 enforce_takedowns(context, opened)
                 context.add_asset_metadata(
                     record.metadata(
@@ -178,7 +180,7 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def bring_up_to_date(
-    lake: Lake, task: str, spec: ModelSpec, log: Log
+    lake: Lake, task: str, spec: ModelSpec, log: Log, workers: int = 1
 ) -> tuple[pa.Table, "StoredModel"]:
     """Train and store a model of a task, unless it would come out the same.
 
@@ -191,6 +193,7 @@ def bring_up_to_date(
         TaskError: If it cannot be trained, or a model that it is made of is not up to date.
     """
     from genre_assets.models.combining import combine
+    from genre_assets.models.finished_fits import FinishedFits
     from genre_assets.models.storage import read_stored, save_model, training_turn
     from genre_assets.models.training import train
     from genre_assets.models.up_to_date import load_components, trained_before
@@ -206,14 +209,24 @@ def bring_up_to_date(
             )
             write_credits(lake, members, stored.path)
         else:
+            finished = None
             if spec.components:
                 trained = combine(spec, load_components(lake, task, spec, members, features))
             else:
-                synthetic = has_synthetic(lake, members)
+                finished = FinishedFits(lake, task, spec, members, features)
                 trained = train(
-                    spec, load_tasks()[task], members, features, log=log, synthetic=synthetic
+                    spec,
+                    load_tasks()[task],
+                    members,
+                    features,
+                    log=log,
+                    synthetic=has_synthetic(lake, members),
+                    finished=finished,
+                    workers=workers,
                 )
             stored = read_stored(save_model(lake, trained, members))
+            if finished:
+                finished.forget()
     return members, stored
 
 
