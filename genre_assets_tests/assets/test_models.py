@@ -18,7 +18,7 @@ from genre_assets.models.protocol import Predictions
 from genre_assets.models.registry import MODELS, version_of
 from genre_assets.models.storage import load_model, model_folder, read_facts
 from genre_assets.orchestration.assets import evaluation, models
-from genre_assets.orchestration.resources import LakeResource
+from genre_assets.orchestration.resources import LakeResource, Workers
 from genre_assets.progress import silent
 from genre_assets.takedowns.request import take_down
 from genre_assets_tests.models.corpus import echonest_of, label
@@ -60,7 +60,7 @@ def made(lake, *assets):
         ASSETS,
         selection=[dg.AssetKey(name.split("/")) for name in assets],
         partition_key=TASK,
-        resources={"lake": LakeResource(root=str(lake.root))},
+        resources={"lake": LakeResource(root=str(lake.root)), "workers": Workers(count=1)},
         raise_on_error=False,
     )
     failures = [
