@@ -21,7 +21,7 @@ NOBODY = 65534
 def fill(lake):
     rows = [{"track_id": f"folder:{n}", "source": "folder", "shard": "folder_00"} for n in (1, 2)]
     lake.write(TRACKS, TRACKS.of_rows(rows), "folder_00")
-    lake.write(SUMMARY_FEATURES, SUMMARY_FEATURES.empty(), "folder_00")
+    lake.write(SUMMARY_FEATURES, SUMMARY_FEATURES.empty(), "folder_00", keep_empty=True)
     refresh_views(lake)
 
 

@@ -63,6 +63,8 @@ class Extractor(Generic[Result]):
         compute: Computes those of a clip, in a worker: it and its result must pickle.
         rows: Makes rows of ``features`` from clips and their results.
         intact: Of rows of ``features`` those whose files, if they have any, are there and whole.
+        on_request: Whether they are only made for shards of which somebody requested them, and
+            then kept up to date. A file of ``features`` shows which those are, even without rows.
     """
 
     features: Table
@@ -71,6 +73,7 @@ class Extractor(Generic[Result]):
     compute: "Callable[[Clip, Transforms], Result]"
     rows: Callable[[list[tuple[Clip, Result]]], pa.Table]
     intact: Callable[[Lake, pa.Table], pa.Table] = all_rows
+    on_request: bool = False
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,9 @@ class _Part:
             up_to_date(features, versions, audio),
             failures_by_content(up_to_date(failures, versions, audio)),
         )
-        self._lake.write(self.extractor.features, rows, self._shard)
+        self._lake.write(
+            self.extractor.features, rows, self._shard, keep_empty=self.extractor.on_request
+        )
         self._lake.write(self.extractor.failures, failed, self._shard)
         self._journal.clear()
         self._failure_journal.clear()

@@ -34,6 +34,7 @@ def spectrogram_extractor(places: Places) -> Extractor[list[dict]]:
         partial(_segments, places=places),
         _rows,
         _with_files,
+        on_request=True,
     )
 
 

@@ -6,6 +6,10 @@ temporary name until it is whole and synced. The newest version is the partition
 it stays for a day, so that whoever is reading it can finish: DuckDB opens a file twice in one
 query, and a file replaced under its name would give it half of each.
 
+A partition that never had a row has no file, so that the folder of the lake shows a person the
+tables that hold something. One that lost its rows has a file without any, which hides the files
+that it replaced.
+
 A file that does not hold what was written to it is moved aside (:mod:`genre_assets.lake.set_aside`)
 and the lake goes on without it.
 """
@@ -124,10 +128,24 @@ class Lake:
                 self.leave_out(table, damaged)
         return None
 
-    def write(self, table: Table, rows: pa.Table, partition: str | None = None) -> None:
+    def write(
+        self,
+        table: Table,
+        rows: pa.Table,
+        partition: str | None = None,
+        *,
+        keep_empty: bool = False,
+    ) -> None:
         """Replace one partition of a table by the rows, atomically.
 
         Rows that are there already are not written again.
+
+        Args:
+            table: Which table.
+            rows: All rows that the partition has from now on.
+            partition: Its key; None for a table that is not partitioned.
+            keep_empty: Whether a partition that never had a row gets a file nevertheless, because
+                somebody goes by its being there (see :meth:`path`).
 
         Raises:
             ValueError: If the rows have other columns than the table declares, or a key twice.
@@ -140,9 +158,11 @@ class Lake:
             )
         rows = rows.select(table.schema.names).cast(table.schema)
         _refuse_repeated_keys(table, rows)
+        folder = self.places.partition(table, partition)
         stored = self._rows(table, partition, table.schema)
+        if stored is None and not rows.num_rows and not keep_empty:
+            return
         if stored is None or not stored.equals(rows):
-            folder = self.places.partition(table, partition)
             name = f"{_next_version(self.path(table, partition))}.parquet"
             if table == TAKEDOWNS:
                 self._keep_copy(rows, name)

@@ -290,7 +290,7 @@ def _forget(lake: Lake, task: str) -> None:
     *others, models = _folders_of(lake, task)
     for folder in others:
         discard(folder, lake.places.trash)
-    lake.write(TASK_MEMBERS, TASK_MEMBERS.empty(), task)
+    lake.write(TASK_MEMBERS, TASK_MEMBERS.empty(), task, keep_empty=True)
     discard(models, lake.places.trash)
 
 

@@ -1,11 +1,14 @@
 import multiprocessing
 import os
+import tempfile
 import time
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from genre_assets.lake import journal as journals
 from genre_assets.lake.schemas import CHAMPIONS, FMA_FEATURES, LABELS, TABLES, TRACKS
@@ -53,6 +56,64 @@ def test_a_missing_column_is_refused_by_name(lake):
 def test_a_partitioned_table_is_not_written_without_its_partition(lake):
     with pytest.raises(ValueError, match="a shard at a time"):
         lake.write(TRACKS, tracks("folder:1"))
+
+
+def test_a_table_that_never_had_a_row_has_no_folder_and_all_the_same_a_view(lake):
+    before = sorted(lake.root.rglob("*"))
+    for table in TABLES.values():
+        lake.write(table, table.empty(), table.partitioned_by and "one")
+    assert sorted(lake.root.rglob("*")) == before
+    refresh_views(lake)
+    with (
+        connect(lake) as ours,
+        duckdb.connect(str(lake.places.views), read_only=True) as views,
+    ):
+        for connection in (ours, views):
+            for table in TABLES.values():
+                found = connection.execute(f"FROM {table.name}")
+                assert [column for column, *_ in found.description] == table.schema.names
+                assert found.fetchall() == []
+            assert connection.execute("FROM leaderboard").fetchall() == []
+    assert [path.name for path in lake.root.iterdir() if path.is_dir()] == [".internal"]
+
+
+def test_an_empty_partition_is_there_where_somebody_goes_by_it(lake):
+    lake.write(TRACKS, TRACKS.empty(), "folder_00", keep_empty=True)
+    assert lake.partitions(TRACKS) == ["folder_00"]
+    assert lake.read(TRACKS).num_rows == 0
+    before = lake.path(TRACKS, "folder_00")
+    # As an earlier version left it for every table.
+    lake.write(TRACKS, TRACKS.empty(), "folder_00")
+    assert lake.path(TRACKS, "folder_00") == before
+    lake.write(TRACKS, tracks("folder:1"), "folder_00")
+    assert lake.read(TRACKS).num_rows == 1
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["folder_00", "folder_01"]), st.booleans(), st.booleans()))
+)
+@settings(max_examples=25, deadline=None)
+def test_a_partition_has_a_file_once_it_had_a_row_or_was_to_be_kept(writes):
+    """Each write is of a partition: whether it has a row, and whether it is kept without any."""
+    with tempfile.TemporaryDirectory() as folder:
+        lake, rows, there = Lake(folder), {}, set()
+        for shard, has_row, keep_empty in writes:
+            rows[shard] = [f"folder:{shard}"] if has_row else []
+            there |= {shard} if has_row or keep_empty else set()
+            lake.write(TRACKS, tracks(*rows[shard]), shard, keep_empty=keep_empty)
+        assert lake.partitions(TRACKS) == sorted(there)
+        assert lake.places.table(TRACKS).exists() == bool(there)
+        for shard, expected in rows.items():
+            assert lake.read(TRACKS, [shard])["track_id"].to_pylist() == expected
+
+
+def test_rows_that_are_gone_do_not_come_back_from_the_file_before(lake):
+    lake.write(TRACKS, tracks("folder:1"), "folder_00")
+    version = lake.version(TRACKS, "folder_00")
+    lake.write(TRACKS, TRACKS.empty(), "folder_00")
+    assert lake.read(TRACKS).num_rows == 0
+    assert lake.version(TRACKS, "folder_00") not in (version, "none")
+    assert connect(lake).execute("FROM tracks").fetchall() == []
 
 
 def test_a_write_that_fails_leaves_neither_a_half_file_nor_a_temporary_one(lake, monkeypatch):

@@ -61,7 +61,7 @@ def test_all_shards_that_have_tracks_are_one_range_and_then_comes_the_task(setti
 
 def test_spectrograms_that_all_shards_have_come_from_the_same_decoding(settings, lake, phases):
     for shard in SHARDS:
-        lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), shard)
+        lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), shard, keep_empty=True)
     run(settings)
     assert phases[1] == (
         ["fetches", "audio", "id3_tags", "summary_features", "spectrograms"],
@@ -70,7 +70,7 @@ def test_spectrograms_that_all_shards_have_come_from_the_same_decoding(settings,
 
 
 def test_where_nobody_asked_for_spectrograms_none_are_made(settings, lake, phases):
-    lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_05")
+    lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_05", keep_empty=True)
     run(settings)
     assert "spectrograms" not in phases[1][0]
     assert phases[2] == (["spectrograms"], ("folder_05", "folder_05"))

@@ -766,7 +766,7 @@ def test_spectrograms_are_told_of_where_they_were_once_made_and_where_files_were
         lake.write(TRACKS, TRACKS.of_rows([track | place]), shard)
         lake.write(AUDIO, AUDIO.of_rows([probed | {"track_id": track["track_id"]}]), shard)
     assert plan_of(lake, asset="spectrograms").work == []
-    lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_01")
+    lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_01", keep_empty=True)
     (work,) = plan_of(lake, asset="spectrograms").work
     assert (work.partition, work.due) == ("folder_01", {"new": 1})
 

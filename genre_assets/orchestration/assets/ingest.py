@@ -248,8 +248,6 @@ def fetches(
                         rows, trouble = error.rows, error
                     opened.write(FETCHES, rows, shard)
                     journal.clear()
-                if opened.path(FETCHES, shard) is None:
-                    opened.write(FETCHES, rows, shard)
             tried = rows.filter(pc.field("run_id") == context.run.run_id)
             asked = tried.filter(pc.field("attempts") > 0).num_rows
             record_rate(opened, FETCHES.name, asked, record.seconds)
