@@ -660,6 +660,16 @@ def test_a_mistake_is_revoked_and_the_next_run_asks_for_the_files_again(a_lake):
     assert a_lake.lake.read(REVOKED_TAKEDOWNS).num_rows == 2
 
 
+def test_a_download_that_only_the_journal_of_a_killed_run_knows_is_asked_for_again(a_lake):
+    a_lake.take_down("artist", "Zoë and the Band 3")
+    a_lake.refresh()
+    a_lake.lake.journal(FETCHES, "fma_005000").append(a_lake.lake.read(FETCHES, [SHARD]))
+    shutil.rmtree(a_lake.places.table(FETCHES))
+    a_lake.revoke("artist", "Zoë and the Band 3")
+    asked = a_lake.lake.read(FETCHES, ["fma_005000"]).to_pylist()
+    assert {row["track_id"] for row in asked} == {"fma_site:106", "fma_site:107"}
+
+
 def test_what_a_revocation_cannot_bring_back_is_said(a_lake, tmp_path):
     song = tmp_path / "song.mp3"
     song.write_bytes(b"a song")

@@ -32,14 +32,14 @@ def journal_files(lake: Lake, table: Table, key: str | None) -> list[Path]:
     return sorted((lake.places.journal(table) / str(key)).glob("*.parquet"))
 
 
+def partitions_and_journals(lake: Lake, table: Table) -> list[str | None]:
+    """The partitions of a table that have a file, and those that so far only have a journal."""
+    return list(dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]))
+
+
 def journal_keys(lake: Lake, table: Table) -> list[str]:
     """The partitions of a table that have a journal."""
     return sorted(folder.name for folder in lake.places.journal(table).glob("*/"))
-
-
-def all_keys(lake: Lake, table: Table) -> list[str]:
-    """The partitions of a table that have a file or a journal."""
-    return sorted({*map(str, lake.partitions(table)), *journal_keys(lake, table)})
 
 
 def delete_abandoned_files(lake: Lake, table: Table, older_than_s: float) -> None:

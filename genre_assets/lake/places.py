@@ -1,8 +1,8 @@
 """Where everything lies in a lake.
 
-A lake's folder shows a person its tables, ``reports``, ``models`` and audio. What only the program
-needs (locks, unfinished work) is in the hidden folder ``.internal``. Lakes of earlier versions have
-it in plain view; :func:`hide_internal_files` moves it.
+A lake's folder shows a person the tables that hold something, ``reports``, ``models`` and audio.
+What only the program needs (locks, unfinished work) is in the hidden folder ``.internal``. Lakes of
+earlier versions have it in plain view; :func:`hide_internal_files` moves it.
 """
 
 import contextlib

@@ -6,6 +6,10 @@ temporary name until it is whole and synced. The newest version is the partition
 it stays for a day, so that whoever is reading it can finish: DuckDB opens a file twice in one
 query, and a file replaced under its name would give it half of each.
 
+A partition that never had a row has no file, so that the folder of the lake shows a person the
+tables that hold something. One that lost its rows has a file without any, which hides the files
+that it replaced.
+
 A file that does not hold what was written to it is moved aside (:mod:`genre_assets.lake.set_aside`)
 and the lake goes on without it.
 """

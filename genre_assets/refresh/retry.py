@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -17,7 +18,13 @@ from filelock import Timeout
 
 from genre_assets.audio.status import WORTH_ANOTHER_TRY, Status
 from genre_assets.errors import UserError
-from genre_assets.lake.files import all_keys
+from genre_assets.lake.files import (
+    journal_files,
+    partitions_and_journals,
+    unless_damaged,
+    unless_vanished,
+)
+from genre_assets.lake.parquet import read_columns
 from genre_assets.lake.schemas import (
     AUDIO,
     FETCHES,
@@ -138,7 +145,7 @@ def request_retry(
     request = _Request(lake, status, track_id, url_of, RetryRequest(table=table))
     try:
         for name in [table] if table else tables:
-            for shard in all_keys(lake, tables[name]):
+            for shard in map(str, partitions_and_journals(lake, tables[name])):
                 request.mark(tables[name], shard)
     finally:
         if request.asked.marked:
@@ -182,7 +189,7 @@ def requested_retries(
     if looked_at.get(_CALL) != called_at:
         looked_at = {}
     for table in failure_tables().values():
-        for shard in map(str, lake.partitions(table)):
+        for shard in map(str, partitions_and_journals(lake, table)):
             place, version = f"{table.name} {shard}", lake.version(table, shard)
             versions[place] = version
             if looked_at.get(place) != version and _has_request(lake, table, shard):
@@ -199,13 +206,23 @@ def _call(lake: Lake) -> None:
 
 def _has_request(lake: Lake, table: Table, shard: str) -> bool:
     if column := table.version:
-        return lake.read(table, [shard], columns=[column])[column].null_count > 0
+        return lake.read(table, [shard], columns=[column])[column].null_count > 0 or any(
+            _lacks_a_version(lake, path, table) for path in journal_files(lake, table, shard)
+        )
     tries = lake.read(table, [shard], columns=["track_id", "fetched_at", "outcome"])
     latest = {
         row["track_id"]: row["outcome"]
         for row in sorted(tries.to_pylist(), key=lambda row: row["fetched_at"])
     }
     return RETRY_REQUESTED in latest.values()
+
+
+def _lacks_a_version(lake: Lake, path: Path, table: Table) -> bool:
+    """Whether a row in a file of a journal lacks the version of the code that made it."""
+    column = str(table.version)
+    with unless_vanished(), unless_damaged(lake, table):
+        return read_columns(path, [column])[column].null_count > 0
+    return False
 
 
 @dataclass(frozen=True)

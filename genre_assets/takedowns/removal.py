@@ -15,7 +15,7 @@ from genre_assets.lake.files import (
     delete_abandoned_files,
     everything_of,
     journal_files,
-    journal_keys,
+    partitions_and_journals,
     unless_damaged,
     unless_vanished,
     versions,
@@ -213,7 +213,7 @@ def _says_only_that_it_is_gone(table: Table, rows: pa.Table) -> pa.Array | pa.Sc
 def _strike(lake: Lake, table: Table, gone: _Gone, log: Log) -> int:
     """Remove the rows of gone tracks from all files of a table; how many rows it had of them."""
     removed = 0
-    for key in dict.fromkeys([*lake.partitions(table), *journal_keys(lake, table)]):
+    for key in partitions_and_journals(lake, table):
         files = [*versions(lake, table, key), *journal_files(lake, table, key)]
         if not any(_holds(lake, path, table, gone) for path in files):
             continue

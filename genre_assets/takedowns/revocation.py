@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from genre_assets.errors import UserError
+from genre_assets.lake.files import partitions_and_journals
 from genre_assets.lake.schemas import FETCHES, REVOKED_TAKEDOWNS, TAKEDOWNS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
@@ -153,7 +154,7 @@ def _sorted_out(lake: Lake, kind: str, subject: str, reached: set[str]) -> Revok
 
 def _ask_again(lake: Lake, track_ids: set[str], now: datetime, log: Log) -> None:
     """Let the next run ask for files whose last row says that they were taken down."""
-    for shard in map(str, lake.partitions(FETCHES)):
+    for shard in map(str, partitions_and_journals(lake, FETCHES)):
         with lake.held(FETCHES, shard, log):
             stored = lake.read(FETCHES, [shard])
             rows = pa.concat_tables([stored, lake.journal(FETCHES, shard).read()]).to_pylist()

@@ -13,6 +13,7 @@ from genre_assets.lake.schemas import (
     AUDIO,
     FEATURE_FAILURES,
     ID3_TAGS,
+    RATES,
     REJECTED_ROWS,
     SUMMARY_FEATURES,
     TRACKS,
@@ -85,6 +86,9 @@ def test_odd_files_of_a_library_stop_nobody_and_an_empty_mount_removes_nothing(r
     assert run.lake.read(SUMMARY_FEATURES).num_rows == audio.num_rows == 4
     kinds = {row["place"]: row["kind"] for row in run.lake.read(REJECTED_ROWS).to_pylist()}
     assert kinds == {"tune.mid": "sound", "$RECYCLE.BIN": "other"}
+    shown = {path.name for path in run.lake.root.iterdir() if not path.name.startswith(".")}
+    holding_rows = [TRACKS, REJECTED_ROWS, AUDIO, ID3_TAGS, SUMMARY_FEATURES, RATES]
+    assert shown == {run.lake.places.views.name, *(table.name for table in holding_rows)}
 
     before = run.lake.files(TRACKS)
     shutil.move(library, tmp_path / "unplugged")

@@ -295,6 +295,8 @@ def test_the_log_says_what_was_done(shard):
 def test_an_empty_shard_is_no_work(shard):
     shard.refresh([])
     assert (shard.features.num_rows, shard.failures.num_rows) == (0, 0)
+    assert shard.lake.partitions(SUMMARY_FEATURES) == []
+    assert shard.lake.partitions(FEATURE_FAILURES) == []
 
 
 def test_real_workers_analyse_files_and_outlive_bad_ones(tmp_path):

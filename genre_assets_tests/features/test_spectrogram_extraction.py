@@ -96,6 +96,14 @@ def test_each_segment_has_a_row_and_each_content_a_file(lake, music):
     )
 
 
+def test_a_shard_that_they_were_requested_of_is_there_even_without_a_row(lake, music):
+    assert refresh(lake, [])[:2] == ([], [])
+    assert lake.partitions(SPECTROGRAMS) == [SHARD]
+    assert lake.partitions(SPECTROGRAM_FAILURES) == []
+    # So the next run makes those of the tracks that came since.
+    assert refresh(lake, audio(music, a="one"))[2] == ["a"]
+
+
 def test_only_what_is_new_is_analysed_and_the_same_bytes_once(lake, music):
     rows = audio(music, a="two", b="two", c="none")
     assert refresh(lake, rows)[2] == ["a", "c"]

@@ -1,14 +1,25 @@
 import multiprocessing
 import os
+import tempfile
 import time
 
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from genre_assets.lake import journal as journals
-from genre_assets.lake.schemas import CHAMPIONS, FMA_FEATURES, LABELS, TABLES, TRACKS
+from genre_assets.lake.schemas import (
+    CHAMPIONS,
+    FMA_FEATURES,
+    LABELS,
+    SPECTROGRAMS,
+    TABLES,
+    TASK_MEMBERS,
+    TRACKS,
+)
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
 
@@ -29,21 +40,6 @@ def test_what_is_written_is_read_back_with_the_declared_types(lake):
     assert read["track_id"].to_pylist() == ["folder:1", "folder:2"]
     assert read["genres"].to_pylist() == [["Rock"], ["Rock"]]
     assert lake.partitions(TRACKS) == ["folder_00"]
-
-
-def test_a_partition_that_never_had_a_row_has_no_file_unless_that_means_something(lake):
-    for table in TABLES.values():
-        lake.write(table, table.empty(), table.partitioned_by and "key")
-    kept = {table.name for table in TABLES.values() if table.keeps_empty}
-    assert kept == {"spectrograms", "task_members"}
-    assert {folder.name for folder in lake.root.iterdir() if folder.is_dir()} == kept
-    with connect(lake) as connection:
-        for name in TABLES:
-            assert connection.execute(f"SELECT count(*) FROM {name}").fetchone() == (0,)
-    lake.write(TRACKS, tracks("folder:1"), "folder_00")
-    lake.write(TRACKS, TRACKS.empty(), "folder_00")
-    assert lake.partitions(TRACKS) == ["folder_00"]
-    assert lake.read(TRACKS).num_rows == 0
 
 
 def test_only_the_partitions_asked_for_are_read(lake):
@@ -68,6 +64,51 @@ def test_a_missing_column_is_refused_by_name(lake):
 def test_a_partitioned_table_is_not_written_without_its_partition(lake):
     with pytest.raises(ValueError, match="a shard at a time"):
         lake.write(TRACKS, tracks("folder:1"))
+
+
+def test_a_table_that_never_had_a_row_has_no_folder_and_all_the_same_a_view(lake):
+    for table in TABLES.values():
+        lake.write(table, table.empty(), table.partitioned_by and "one")
+    refresh_views(lake)
+    with (
+        connect(lake) as ours,
+        duckdb.connect(str(lake.places.views), read_only=True) as views,
+    ):
+        for connection in (ours, views):
+            for table in TABLES.values():
+                found = connection.execute(f"FROM {table.name}")
+                assert [column for column, *_ in found.description] == table.schema.names
+                assert found.fetchall() == []
+            assert connection.execute("FROM leaderboard").fetchall() == []
+    # Of these a partition says, even without rows, that it was worked on.
+    assert {path.name for path in lake.root.iterdir() if path.is_dir()} == {
+        ".internal", SPECTROGRAMS.name, TASK_MEMBERS.name
+    }  # fmt: skip
+
+
+@given(st.lists(st.tuples(st.sampled_from(["folder_00", "folder_01"]), st.booleans())))
+@settings(max_examples=25, deadline=None)
+def test_a_partition_has_a_file_once_it_had_a_row(writes):
+    """Each write is of a partition, and whether it has a row."""
+    with tempfile.TemporaryDirectory() as folder:
+        lake, rows, there = Lake(folder), {}, set()
+        for shard, has_row in writes:
+            rows[shard] = [f"folder:{shard}"] if has_row else []
+            there |= {shard} if has_row else set()
+            lake.write(TRACKS, tracks(*rows[shard]), shard)
+        assert lake.partitions(TRACKS) == sorted(there)
+        assert lake.places.table(TRACKS).exists() == bool(there)
+        for shard, expected in rows.items():
+            assert lake.read(TRACKS, [shard])["track_id"].to_pylist() == expected
+
+
+def test_rows_that_are_gone_do_not_come_back_from_the_file_before(lake):
+    lake.write(TRACKS, tracks("folder:1"), "folder_00")
+    version = lake.version(TRACKS, "folder_00")
+    lake.write(TRACKS, TRACKS.empty(), "folder_00")
+    assert lake.read(TRACKS).num_rows == 0
+    assert lake.version(TRACKS, "folder_00") not in (version, "none")
+    assert connect(lake).execute("FROM tracks").fetchall() == []
 
 
 def test_a_write_that_fails_leaves_neither_a_half_file_nor_a_temporary_one(lake, monkeypatch):

@@ -141,10 +141,14 @@ def test_tags_are_read_again_for_all_tracks_of_the_content(lake):
 
 def test_a_failure_in_the_journal_of_a_killed_run_is_asked_for_too(lake):
     write(lake, AUDIO, audio("a", "ok"))
-    write(lake, FEATURE_FAILURES)
     journal = lake.journal(FEATURE_FAILURES, SHARD)
     journal.append(FEATURE_FAILURES.of_rows([failure("a", "silent")]))
+    _, looked_at = requested_retries(lake, {})
     assert request_retry(lake).marked == {"feature_failures": {SHARD: 1}}
+    assert lake.path(FEATURE_FAILURES, SHARD) is None
+    found, looked_at = requested_retries(lake, looked_at)
+    assert list(found) == [(SUMMARY_FEATURES.name, SHARD)]
+    assert requested_retries(lake, looked_at)[0] == {}
 
     class Workers:
         def run(self, function, items, limit_s, name):
@@ -169,6 +173,12 @@ def test_asking_for_a_download_adds_a_row_and_changes_none(lake):
     assert [row["track_id"] for row in new] == ["folder:b", "folder:c"]
     assert {(row["outcome"], row["attempts"]) for row in new} == {("asked_again", 0)}
     assert new[0]["reason"] == "A retry was requested; the last try: It failed."
+
+
+def test_a_download_that_only_the_journal_of_a_killed_run_knows_is_asked_for_too(lake):
+    lake.journal(FETCHES, SHARD).append(FETCHES.of_rows([fetch("b", "removed")]))
+    assert request_retry(lake).marked == {"fetches": {SHARD: 1}}
+    assert list(requested_retries(lake, {})[0]) == [("fetches", SHARD)]
 
 
 def test_only_the_last_try_of_the_present_address_counts(lake):
