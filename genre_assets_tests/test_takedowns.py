@@ -650,7 +650,7 @@ def test_a_mistake_is_revoked_and_the_next_run_asks_for_the_files_again(a_lake):
     assert (row["revoked_at"], row["revoked_because"]) == (NOW, "It was a typing mistake.")
     assert (row["taken_down_at"], row["reason"]) == (NOW, "Its maker asked.")
     (fetches,) = [work for work in plan_of(a_lake.lake).work if work.asset == "fetches"]
-    assert fetches.due == {"retry requested": 2}
+    assert fetches.pending == {"retry requested": 2}
     a_lake.label()
     assert a_lake.row(LABELS, "fma_site:106")["excluded"] is None
     # The same may be taken down and revoked again.

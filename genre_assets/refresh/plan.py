@@ -110,17 +110,17 @@ class Work:
     Attributes:
         asset: Name of the asset.
         partition: Shard or task.
-        due: Items to work on, by why; an item is a file to download, probe, read or analyse, or
+        pending: Items to work on, by why; an item is a file to download, probe, read or analyse, or
             a model to train. Fewer are done only where an asset before this one fails with one.
         at_most_more: How many more there may be once the assets before this one have run.
         left: What is not worked on although it is not sound, by reason.
-        seconds: How long what is due takes by the measured rate; None when none was measured.
+        seconds: How long the pending items take by the measured rate; None when none was measured.
         at_most_more_seconds: The same of what may be more.
     """
 
     asset: str
     partition: str
-    due: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, int] = field(default_factory=dict)
     at_most_more: int = 0
     left: dict[str, int] = field(default_factory=dict)
     seconds: float | None = None
@@ -128,8 +128,8 @@ class Work:
 
     @property
     def items(self) -> int:
-        """Items that are due."""
-        return sum(self.due.values())
+        """Pending items."""
+        return sum(self.pending.values())
 
     @property
     def is_idle(self) -> bool:
@@ -242,9 +242,9 @@ class _Shards:
 
         to_come = sum(part.items for part in parts)
         needs = probing.needs(tracks, audio)
-        due, of_known_file = needs_work(needs), pc.is_in(needs, value_set=_SAME_FILE)
+        pending, of_known_file = needs_work(needs), pc.is_in(needs, value_set=_SAME_FILE)
         rows = probing.rows_of(tracks, audio)
-        stays = pc.and_(of_known_file, pc.or_(pc.invert(due), pc.is_valid(rows["sha256"])))
+        same_file = pc.and_(of_known_file, pc.or_(pc.invert(pending), pc.is_valid(rows["sha256"])))
         parts.append(
             Work(
                 AUDIO.name,
@@ -254,8 +254,8 @@ class _Shards:
                 _audio_left(needs, rows, tracks, set(self._gone.times(tracks))),
             )
         )
-        to_come += len(pc.unique(tracks["path"].filter(pc.and_(due, pc.invert(stays)))))
-        files, read_again = rows.filter(stays), due.filter(stays)
+        to_come += len(pc.unique(tracks["path"].filter(pc.and_(pending, pc.invert(same_file)))))
+        files, read_again = rows.filter(same_file), pending.filter(same_file)
         read = shard, files, read_again, to_come
         parts.append(self._tags(*read))
         parts.append(self._features(summary_extractor(), *read))
@@ -268,25 +268,25 @@ class _Shards:
         access = Access(self._site, "", Pace(0.0), _AsLastSeen(fetches))
         journal = self._lake.journal(FETCHES, shard)
         choice = Choice.of(fetches, journal, self._store, self._policy, access)
-        due, left = Counter(), Counter()
+        pending, left = Counter(), Counter()
         for track in tracks.to_pylist():
             why_not = choice.why_not(track)
             if why_not is None:
-                due[str(choice.need(track))] += 1
+                pending[str(choice.need(track))] += 1
             elif why_not[0] not in _NOT_WORTH_TELLING:
                 left[why_not[0]] += 1
-        return Work(FETCHES.name, shard, dict(due), 0, dict(left))
+        return Work(FETCHES.name, shard, dict(pending), 0, dict(left))
 
     def _tags(self, shard: str, files: pa.Table, read_again: pa.Array, to_come: int) -> Work:
         previous = self._read(ID3_TAGS, shard, _TAG_COLUMNS)
         content = pc.coalesce(files["sha256"], files["path"])
-        due = _counted(reading.needs(files, previous), content)
+        pending = _counted(reading.needs(files, previous), content)
         most = _counted(reading.needs(_if_sound(files, read_again), previous), content)
-        more = to_come + sum(most.values()) - sum(due.values())
+        more = to_come + sum(most.values()) - sum(pending.values())
         sound = {Status.OK, Status.NO_TAGS, *reading.NOTHING_TO_READ}
         current = pc.equal(previous["reader_version"], reading.READER_VERSION)
         left = _quarantined(previous.filter(current), sound)
-        return Work(ID3_TAGS.name, shard, due, more, left)
+        return Work(ID3_TAGS.name, shard, pending, more, left)
 
     def _features(
         self,
@@ -301,12 +301,12 @@ class _Shards:
         intact = extractor.intact(self._lake, self._read(table, shard, columns))
         features = with_journal(intact, self._lake.journal(table, shard))
         failures = self._with_journal(extractor.failures, shard, _FAILURE_COLUMNS)
-        due = _counted(clips.needs(versions, files, features, failures), files["sha256"])
+        pending = _counted(clips.needs(versions, files, features, failures), files["sha256"])
         sound = _if_sound(files, read_again)
         most = _counted(clips.needs(versions, sound, features, failures), files["sha256"])
-        more = to_come + sum(most.values()) - sum(due.values())
+        more = to_come + sum(most.values()) - sum(pending.values())
         left = _quarantined(clips.up_to_date(failures, versions, files), set())
-        return Work(table.name, shard, due, more, left)
+        return Work(table.name, shard, pending, more, left)
 
     def _read(self, table: Table, shard: str, columns: list[str] | None = None) -> pa.Table:
         return self._lake.read(table, [shard], columns)
@@ -337,9 +337,9 @@ class _AsLastSeen(Robots):
 
 
 def _counted(needs: pa.ChunkedArray, keys: pa.ChunkedArray) -> dict[str, int]:
-    """How many items are due, by why; rows of one key are one item."""
-    due = needs_work(needs)
-    named = zip(keys.filter(due).to_pylist(), needs.filter(due).to_pylist(), strict=True)
+    """How many items are pending, by why; rows of one key are one item."""
+    pending = needs_work(needs)
+    named = zip(keys.filter(pending).to_pylist(), needs.filter(pending).to_pylist(), strict=True)
     first: dict[str, str] = {}
     for key, need in named:
         first.setdefault(key, need)
@@ -384,15 +384,15 @@ def _model_work(lake: Lake, may_change: bool) -> list[Work]:
     """What is to be trained: models of tasks that were trained before, or of new ones all."""
     work = []
     for state in model_states(lake):
-        due = {} if state.need == Need.NOTHING else {str(state.need): 1}
-        more = int(may_change and not due)
+        pending = {} if state.need == Need.NOTHING else {str(state.need): 1}
+        more = int(may_change and not pending)
         work.append(
             Work(
                 f"models/{state.model}",
                 state.task,
-                due,
+                pending,
                 more,
-                seconds=None if state.seconds is None else state.seconds * len(due),
+                seconds=None if state.seconds is None else state.seconds * len(pending),
                 at_most_more_seconds=None if state.seconds is None else state.seconds * more,
             )
         )

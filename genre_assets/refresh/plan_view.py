@@ -130,7 +130,7 @@ def _by_task(works: list[Work]) -> list[Work]:
     """The models of a task as one."""
     tasks = dict.fromkeys(work.partition for work in works)
     return [
-        Work("models", task, dict(_sums([w.due for w in of])), sum(w.at_most_more for w in of))
+        Work("models", task, dict(_sums([w.pending for w in of])), sum(w.at_most_more for w in of))
         for task in tasks
         if (of := [work for work in works if work.partition == task])
     ]
@@ -143,21 +143,21 @@ def _name(work: Work) -> str:
 
 def _sentence(asset: str, works: list[Work]) -> str:
     """Such as ``12 files to download (10 new, 2 failed before), about 3 min 10 s``."""
-    due, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
+    pending, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
     one, many = _WORK.get(asset, ("item", "items"))
-    if not due:
+    if not pending:
         said = f"up to {_number(more, one, many)} once the steps above are done"
     else:
-        said = f"{_number(due, one, many)} ({_summed([work.due for work in works])})"
+        said = f"{_number(pending, one, many)} ({_summed([work.pending for work in works])})"
         if more:
             said += f", and up to {more:,} more once the steps above are done"
     return f"{said}, {_takes(works)}"
 
 
 def _work_in(works: list[Work]) -> str:
-    due, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
-    said = [_summed([work.due for work in works])] if due else []
-    return ", ".join([*said, *([f"up to {more:,}{' more' if due else ''}"] if more else [])])
+    pending, more = sum(work.items for work in works), sum(work.at_most_more for work in works)
+    said = [_summed([work.pending for work in works])] if pending else []
+    return ", ".join([*said, *([f"up to {more:,}{' more' if pending else ''}"] if more else [])])
 
 
 def _number(count: int, one: str, many: str) -> str:

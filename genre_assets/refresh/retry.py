@@ -148,11 +148,11 @@ def request_retry(
             for shard in map(str, partitions_and_journals(lake, tables[name])):
                 request.mark(tables[name], shard)
     finally:
-        if request.asked.marked:
+        if request.outcome.marked:
             refresh_views(lake)
-        if request.asked.marked or request.asked.waiting:
+        if request.outcome.marked or request.outcome.waiting:
             _call(lake)
-    return request.asked
+    return request.outcome
 
 
 def _refuse_unknown_kind(lake: Lake, kind: str) -> None:
@@ -234,14 +234,14 @@ class _Request:
         status: Kind of failure, or None.
         track_id: The track, or None.
         url_of: Where the file of each track comes from that is not gone.
-        asked: What came of it.
+        outcome: What came of it.
     """
 
     lake: Lake
     status: str | None
     track_id: str | None
     url_of: dict[str, str | None]
-    asked: RetryRequest
+    outcome: RetryRequest
 
     def mark(self, table: Table, shard: str) -> None:
         """Mark what matches in one shard.
@@ -260,7 +260,7 @@ class _Request:
         try:
             mark = self._mark_fetches if table == FETCHES else self._mark_rows
             if count := mark(table, shard):
-                self.asked.marked.setdefault(table.name, {})[shard] = count
+                self.outcome.marked.setdefault(table.name, {})[shard] = count
         finally:
             lock.release()
 
@@ -295,7 +295,7 @@ class _Request:
         for row in sorted(rows, key=lambda row: row["fetched_at"]):
             if row["track_id"] in self.url_of and self.url_of[row["track_id"]] == row["url"]:
                 latest[row["track_id"]] = row
-        self.asked.waiting += sum(
+        self.outcome.waiting += sum(
             row["outcome"] == RETRY_REQUESTED and self._is_meant(row, RETRY_REQUESTED)
             for row in latest.values()
         )
@@ -324,9 +324,9 @@ class _Request:
             return not is_sound and row["status"] not in NOTHING_TO_READ
         return True
 
-    def _is_waiting(self, row: dict, kind: str, asked: bool) -> bool:
-        self.asked.waiting += asked and self._is_meant(row, kind)
-        return asked
+    def _is_waiting(self, row: dict, kind: str, is_requested: bool) -> bool:
+        self.outcome.waiting += is_requested and self._is_meant(row, kind)
+        return is_requested
 
     def _is_meant(self, row: dict, kind: str) -> bool:
         return self.status in (None, kind) and self.track_id in (None, row["track_id"])
@@ -334,9 +334,9 @@ class _Request:
     def _matches(self, row: dict, kind: str, every_run_tries: bool) -> bool:
         is_meant = self._is_meant(row, kind)
         if every_run_tries:
-            self.asked.anyway += is_meant
+            self.outcome.anyway += is_meant
             return False
-        self.asked.kinds[kind] += 1
+        self.outcome.kinds[kind] += 1
         return is_meant
 
 

@@ -43,7 +43,9 @@ def test_what_was_damaged_is_set_aside_and_made_again_and_nothing_else_is(server
 
     reader = Lake(lake.root, read_only=True, warn=said.append)
     assert reader.read(SUMMARY_FEATURES).num_rows == reader.read(ID3_TAGS).num_rows == 3
-    planned = {(work.asset, work.partition): work.due for work in plan_of(reader).work if work.due}
+    planned = {
+        (work.asset, work.partition): work.pending for work in plan_of(reader).work if work.pending
+    }
     assert planned == {
         ("summary_features", shards[0]): {"new": 3},
         ("id3_tags", shards[1]): {"new": 3},

@@ -122,10 +122,10 @@ class Refresh:
         return self.audio(), self.tags(), self.features()
 
 
-def made_up_features(due):
-    if "short" in due.clip.path.name:
-        raise AudioError(Status.TOO_SHORT, f"{due.clip.path}: too short.")
-    return dict.fromkeys(due.compute, np.full(518, len(due.clip.sha256), np.float32))
+def made_up_features(pending):
+    if "short" in pending.clip.path.name:
+        raise AudioError(Status.TOO_SHORT, f"{pending.clip.path}: too short.")
+    return dict.fromkeys(pending.compute, np.full(518, len(pending.clip.sha256), np.float32))
 
 
 def listed(lake, folder, shard=SHARD):
@@ -140,10 +140,10 @@ def listed(lake, folder, shard=SHARD):
 
 
 def told(plan):
-    """What is due, by asset and why, over all partitions; idle assets are left out."""
+    """What is pending, by asset and why, over all partitions; idle assets are left out."""
     sums = {}
     for work in plan.work:
-        for why, count in work.due.items():
+        for why, count in work.pending.items():
             of_asset = sums.setdefault(work.asset, {})
             of_asset[why] = of_asset.get(why, 0) + count
     return sums
@@ -264,7 +264,7 @@ def test_a_changed_and_a_deleted_file_are_told_apart(lake, library, refresh):
 
 
 @pytest.mark.parametrize(
-    ("module", "version", "due", "more"),
+    ("module", "version", "pending", "more"),
     [
         (probing, "PROBE_VERSION", {"audio": {"other version": 5}}, {"summary_features": 1}),
         (reading, "READER_VERSION", {"id3_tags": {"other version": 4}}, {}),
@@ -272,14 +272,14 @@ def test_a_changed_and_a_deleted_file_are_told_apart(lake, library, refresh):
     ],
 )
 def test_another_version_of_the_code_means_its_own_work_and_no_other(
-    lake, refresh, monkeypatch, module, version, due, more
+    lake, refresh, monkeypatch, module, version, pending, more
 ):
     refresh.all()
     monkeypatch.setattr(module, version, getattr(module, version) + 1)
     plan = plan_of(lake)
-    assert told(plan) == due
+    assert told(plan) == pending
     assert at_most_more(plan) == more  # the broken file may turn out sound
-    assert sum(refresh.all()) == sum(sum(whys.values()) for whys in due.values())
+    assert sum(refresh.all()) == sum(sum(whys.values()) for whys in pending.values())
     assert plan_of(lake).is_empty
 
 
@@ -290,7 +290,7 @@ def test_a_failure_of_the_machine_is_tried_again_and_one_of_the_file_is_not(lake
             if "first" in path
             else probing.probe(path)
         ),
-        "analyse": lambda due: AudioError(Status.WORKER_DIED, "It died."),
+        "analyse": lambda pending: AudioError(Status.WORKER_DIED, "It died."),
     }
     refresh.all()
     plan = plan_of(lake)
@@ -343,11 +343,11 @@ def test_a_killed_extraction_is_planned_without_what_its_journal_holds(lake, ref
     monkeypatch.setattr(journals, "JOURNAL_EVERY_S", 0)
     done = []
 
-    def killed_after_one(due):
+    def killed_after_one(pending):
         if done:
             raise KeyboardInterrupt
-        done.append(due)
-        return made_up_features(due)
+        done.append(pending)
+        return made_up_features(pending)
 
     refresh.answers = {"analyse": killed_after_one}
     with pytest.raises(KeyboardInterrupt):
@@ -436,10 +436,10 @@ def answers_of(library):
     def tagged(item):
         return Tags(status=Status.BAD_TAGS if "b" in item[0] else Status.OK)
 
-    def extracted(due):
-        if due.clip.sha256.startswith("c"):
+    def extracted(pending):
+        if pending.clip.sha256.startswith("c"):
             return AudioError(Status.SILENT, "Silence.")
-        return made_up_features(due)
+        return made_up_features(pending)
 
     return {"probe": probed, "_read_item": tagged, "analyse": extracted}
 
@@ -607,7 +607,7 @@ def test_models_of_a_task_are_due_once_and_then_when_its_members_or_features_cha
     lake.write(ECHONEST_FEATURES, ECHONEST_FEATURES.of_rows(changed), "fma_000000")
     plan = plan_of(lake)
     assert told(plan) == {"models/majority": {"changed": 1}}
-    [work] = [work for work in plan.work if work.due]
+    [work] = [work for work in plan.work if work.pending]
     facts = json.loads((folder / "training.json").read_text())
     assert (work.partition, work.seconds) == ("available", facts["seconds"])
 
@@ -632,14 +632,14 @@ def test_models_that_a_take_down_deleted_are_to_be_trained_again(lake, a_trained
 
 
 def test_the_time_of_all_work_says_whether_what_may_follow_is_in_it(capsys):
-    due = Work("audio", SHARD, {"new": 1}, seconds=300.0, at_most_more_seconds=0.0)
+    pending = Work("audio", SHARD, {"new": 1}, seconds=300.0, at_most_more_seconds=0.0)
     more = Work("id3_tags", SHARD, {}, at_most_more=1, seconds=0.0, at_most_more_seconds=60.0)
     unmeasured = Work("models/svm", "available", {}, at_most_more=1)
     speed = "The next run would do this, in about 5 min at the speed of earlier runs"
     for works, said in (
-        ([due], f"{speed}:"),
-        ([due, more], f"{speed}, or up to 6 min with all that may follow:"),
-        ([due, more, unmeasured], f"{speed}, not counting what may follow:"),
+        ([pending], f"{speed}:"),
+        ([pending, more], f"{speed}, or up to 6 min with all that may follow:"),
+        ([pending, more, unmeasured], f"{speed}, not counting what may follow:"),
     ):
         print_plan(Plan(works, {"folder": NOW}), in_full=False)
         assert " ".join(capsys.readouterr().out.split()).startswith(said)
@@ -728,7 +728,7 @@ def test_the_plan_as_json_holds_what_the_plan_holds(lake, refresh):
     assert said["is_empty"] is False
     assert said["listed_at"] == {"folder": NOW.isoformat()}
     assert said["work"][0] == {
-        "asset": "audio", "partition": SHARD, "due": {"new": 5}, "at_most_more": 0, "left": {},
+        "asset": "audio", "partition": SHARD, "pending": {"new": 5}, "at_most_more": 0, "left": {},
         "seconds": None, "at_most_more_seconds": None,
     }  # fmt: skip
 
@@ -749,7 +749,7 @@ def test_the_command_line_plans_retries_and_plans_again(refresh, capsys):
     assert "1 failure in feature_failures marked" in capsys.readouterr().out
     assert cli.main(["plan", "--asset", "summary_features", "--json"]) == 0
     [work] = json.loads(capsys.readouterr().out)["work"]
-    assert work["due"] == {"retry requested": 1}
+    assert work["pending"] == {"retry requested": 1}
     assert cli.main(["plan", "--asset", "nothing"]) == 2
     assert "use one of fetches" in capsys.readouterr().err
 
@@ -768,7 +768,7 @@ def test_spectrograms_are_told_of_where_they_were_once_made_and_where_files_were
     assert plan_of(lake, asset="spectrograms").work == []
     lake.write(SPECTROGRAMS, SPECTROGRAMS.empty(), "folder_01")
     (work,) = plan_of(lake, asset="spectrograms").work
-    assert (work.partition, work.due) == ("folder_01", {"new": 1})
+    assert (work.partition, work.pending) == ("folder_01", {"new": 1})
 
     path = lake.root / relative_path(probed["sha256"])
     row = {
@@ -782,4 +782,4 @@ def test_spectrograms_are_told_of_where_they_were_once_made_and_where_files_were
     assert plan_of(lake, asset="spectrograms").is_empty
     path.unlink()
     (work,) = plan_of(lake, asset="spectrograms").work
-    assert (work.partition, work.due) == ("folder_01", {"new": 1})
+    assert (work.partition, work.pending) == ("folder_01", {"new": 1})
