@@ -64,30 +64,12 @@ ASSETS = (*PER_SHARD, "models", *(f"models/{name}" for name in MODELS))
 """What a plan can be limited to."""
 
 _TRACK_COLUMNS = [
-    "track_id",
-    "source",
-    "artist",
-    "license_url",
-    "allows_derivatives",
-    "allows_commercial_use",
-    "file_url",
-    "page_url",
-    "path",
-    "file_bytes",
-    "file_mtime_ns",
-    "last_seen_at",
-    "gone_at",
-]
+    "track_id", "source", "artist", "license_url", "allows_derivatives", "allows_commercial_use",
+    "file_url", "page_url", "path", "file_bytes", "file_mtime_ns", "last_seen_at", "gone_at",
+]  # fmt: skip
 _AUDIO_COLUMNS = [
-    "track_id",
-    "sha256",
-    "path",
-    "bytes",
-    "mtime_ns",
-    "duration_from",
-    "status",
-    "probe_version",
-]
+    "track_id", "sha256", "path", "bytes", "mtime_ns", "duration_from", "status", "probe_version",
+]  # fmt: skip
 _TAG_COLUMNS = ["track_id", "sha256", "status", "reader_version"]
 _FEATURE_COLUMNS = ["track_id", "sha256", "extractor_version", "file", "bytes"]
 """Read of a table of features, as far as it has them."""
@@ -182,12 +164,12 @@ def plan_of(
         more = not all(part.is_idle for part in work)
         work += _undisturbed(lambda: _model_work(lake, may_change=more))
     rates = seconds_an_item(lake)
-    shown = [_timed(part, rates) for part in work if _is_asked_for(part, asset)]
+    shown = [_timed(part, rates) for part in work if _is_shown(part, asset)]
     order = [*PER_SHARD, *(f"models/{name}" for name in MODELS)]
     return Plan(sorted(shown, key=lambda part: order.index(part.asset)), shards.listed_at)
 
 
-def _is_asked_for(work: Work, asset: str | None) -> bool:
+def _is_shown(work: Work, asset: str | None) -> bool:
     return asset is None or work.asset == asset or work.asset.startswith(f"{asset}/")
 
 
@@ -230,10 +212,11 @@ class _Shards:
         audio = self._with_journal(AUDIO, shard, _AUDIO_COLUMNS)
         self._note_when_listed(tracks)
         of_site = tracks.filter(pc.equal(tracks["source"], FMA_SITE.name))
-        parts = []
+        parts, downloads = [], set()
         if of_site.num_rows:
             fetches = self._read(FETCHES, shard)
-            parts.append(self._fetches(shard, of_site, fetches))
+            of_downloads, downloads = self._fetches(shard, of_site, fetches)
+            parts.append(of_downloads)
             others = tracks.filter(pc.not_equal(tracks["source"], FMA_SITE.name))
             placed = stored_paths(of_site, fetches, self._store).select(_TRACK_COLUMNS)
             tracks = pa.concat_tables([placed, others])
@@ -251,7 +234,7 @@ class _Shards:
                 shard,
                 _counted(needs, tracks["path"]),
                 to_come,
-                _audio_left(needs, rows, tracks, set(self._gone.times(tracks))),
+                _audio_left(needs, rows, tracks, set(self._gone.times(tracks)), downloads),
             )
         )
         to_come += len(pc.unique(tracks["path"].filter(pc.and_(pending, pc.invert(same_file)))))
@@ -264,18 +247,20 @@ class _Shards:
             parts.append(self._features(spectrogram_extractor(self._lake.places), *read))
         return parts
 
-    def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> Work:
+    def _fetches(self, shard: str, tracks: pa.Table, fetches: pa.Table) -> tuple[Work, set[str]]:
+        """The downloads of a shard, and the tracks whose files they are."""
         access = Access(self._site, "", Pace(0.0), _AsLastSeen(fetches))
         journal = self._lake.journal(FETCHES, shard)
         choice = Choice.of(fetches, journal, self._store, self._policy, access)
-        pending, left = Counter(), Counter()
+        pending, left, downloads = Counter(), Counter(), set()
         for track in tracks.to_pylist():
             why_not = choice.why_not(track)
             if why_not is None:
                 pending[str(choice.need(track))] += 1
+                downloads.add(track["track_id"])
             elif why_not[0] not in _NOT_WORTH_TELLING:
                 left[why_not[0]] += 1
-        return Work(FETCHES.name, shard, dict(pending), 0, dict(left))
+        return Work(FETCHES.name, shard, dict(pending), 0, dict(left)), downloads
 
     def _tags(self, shard: str, files: pa.Table, read_again: pa.Array, to_come: int) -> Work:
         previous = self._read(ID3_TAGS, shard, _TAG_COLUMNS)
@@ -347,7 +332,7 @@ def _counted(needs: pa.ChunkedArray, keys: pa.ChunkedArray) -> dict[str, int]:
 
 
 def _audio_left(
-    needs: pa.ChunkedArray, rows: pa.Table, tracks: pa.Table, gone: set[str]
+    needs: pa.ChunkedArray, rows: pa.Table, tracks: pa.Table, gone: set[str], downloads: set[str]
 ) -> dict[str, int]:
     """Tracks without sound audio that nothing is done about, by reason.
 
@@ -356,12 +341,13 @@ def _audio_left(
         rows: Its row of ``audio``.
         tracks: The track.
         gone: Ids of the tracks that were taken down.
+        downloads: Ids of those whose files are downloaded first.
     """
     listed = pc.is_null(tracks["gone_at"])
     failed = rows["status"].filter(pc.and_(listed, pc.equal(needs, Need.NOTHING)))
     left = Counter(status for status in failed.to_pylist() if status != Status.OK)
     without_file = tracks["track_id"].filter(pc.and_(listed, pc.equal(needs, Need.NO_FILE)))
-    for track_id in without_file.to_pylist():
+    for track_id in {*without_file.to_pylist()} - downloads:
         left[_TAKEN_DOWN if track_id in gone else str(Need.NO_FILE)] += 1
     return dict(left)
 
