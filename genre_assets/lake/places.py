@@ -118,13 +118,18 @@ class Places:
         return self._internal("partial")
 
     @property
+    def fits(self) -> Path:
+        """A folder ``task=<task>`` for each task with models that are being trained."""
+        return self.internal / "fits"
+
+    def fits_of(self, task: str) -> Path:
+        """The finished fits of a task: a folder for each model."""
+        return self.fits / f"task={task}"
+
+    @property
     def retry_requested(self) -> Path:
         """An empty file, written anew whenever somebody requests a retry."""
         return self._internal("asked_again")
-
-    def fits_of(self, task: str) -> Path:
-        """Where models of a task that are being trained keep the fits that they have finished."""
-        return self._internal("fits") / f"task={task}"
 
     @property
     def trash(self) -> Path:

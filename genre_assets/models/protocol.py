@@ -40,9 +40,6 @@ class Features:
 
     family: str = ""
 
-    def __str__(self) -> str:
-        return f"features of the family {self.family}" if self.family else "features"
-
 
 @dataclass(frozen=True)
 class Spectrograms:
@@ -54,9 +51,6 @@ class Spectrograms:
 
     kind: str
 
-    def __str__(self) -> str:
-        return f"{self.kind} spectrograms"
-
 
 @dataclass(frozen=True)
 class Predictions:
@@ -67,9 +61,6 @@ class Predictions:
     """
 
     of: tuple[str, ...]
-
-    def __str__(self) -> str:
-        return f"predictions of {', '.join(self.of)}"
 
 
 Input = Features | Spectrograms | Predictions

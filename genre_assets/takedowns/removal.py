@@ -282,8 +282,12 @@ def models_of(lake: Lake, task: str) -> list[Path]:
 def _folders_of(lake: Lake, task: str) -> list[Path]:
     # Models last: they are what shows that the rest was made of a gone track.
     tables = [lake.places.partition(table, task) for table in task_tables()]
-    first = [lake.places.reports / task, lake.places.fits_of(task)]
-    return [*first, *tables, lake.places.models_of(task)]
+    return [
+        lake.places.reports / task,
+        *tables,
+        lake.places.fits_of(task),
+        lake.places.models_of(task),
+    ]
 
 
 def _forget(lake: Lake, task: str) -> None:
@@ -297,7 +301,11 @@ def _forget(lake: Lake, task: str) -> None:
 
 def _tasks(lake: Lake) -> set[str]:
     of_tables = {str(key) for table in task_tables() for key in lake.partitions(table)}
-    of_models = {folder.name.removeprefix("task=") for folder in lake.places.models.glob("task=*/")}
+    of_models = {
+        folder.name.removeprefix("task=")
+        for place in (lake.places.models, lake.places.fits)
+        for folder in place.glob("task=*/")
+    }
     return of_tables | of_models | {folder.name for folder in lake.places.reports.glob("*/")}
 
 

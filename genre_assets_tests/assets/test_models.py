@@ -4,9 +4,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import count
 from threading import Event, Semaphore
 
 import dagster as dg
+import pyarrow.compute as pc
 import pytest
 
 from genre_assets.lake.schemas import ECHONEST_FEATURES, LABELS, SCORES, TASK_MEMBERS, TRACKS
@@ -14,6 +16,7 @@ from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake, write_parquet
 from genre_assets.lake.views import connect
 from genre_assets.models import training
+from genre_assets.models.adapters.scikit_learn import ScikitLearnModel
 from genre_assets.models.protocol import Predictions
 from genre_assets.models.registry import MODELS, version_of
 from genre_assets.models.storage import load_model, model_folder, read_facts
@@ -33,6 +36,7 @@ EVALUATION = [
 ]
 ASSETS = [models.task_dataset, *models.trained_models, *EVALUATION]
 GONE = "fma_site:3"
+NOW = datetime(2026, 5, 6, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -60,7 +64,7 @@ def made(lake, *assets):
         ASSETS,
         selection=[dg.AssetKey(name.split("/")) for name in assets],
         partition_key=TASK,
-        resources={"lake": LakeResource(root=str(lake.root)), "workers": Workers(count=1)},
+        resources={"lake": LakeResource(root=str(lake.root)), "workers": Workers()},
         raise_on_error=False,
     )
     failures = [
@@ -154,6 +158,45 @@ def test_a_track_that_is_taken_down_during_training_is_never_credited(lake, monk
     monkeypatch.undo()
     assert made(lake, "task_dataset", f"models/{MODEL}")[0]
     assert GONE not in (folder / "attribution.csv").read_text()
+
+
+@pytest.fixture
+def dies_once(lake, monkeypatch):
+    """The training of the model dies in its third fit; the folder of those that it finished."""
+    assert made(lake, "task_dataset")[0]
+    fit = ScikitLearnModel.fit
+    fits = count()
+
+    def dies(*args, **options):
+        if next(fits) == 2:
+            raise KeyboardInterrupt
+        return fit(*args, **options)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ScikitLearnModel, "fit", dies)
+        with pytest.raises(KeyboardInterrupt):
+            models.bring_up_to_date(lake, TASK, MODELS[MODEL], silent)
+    assert len(list(lake.places.fits_of(TASK).rglob("*.parquet"))) == 2
+    return lake.places.fits_of(TASK)
+
+
+def test_a_training_that_died_is_continued_and_then_leaves_nothing_behind(lake, dies_once):
+    lines = []
+    _, stored = models.bring_up_to_date(lake, TASK, MODELS[MODEL], lines.append)
+    assert any("were fitted by a run that did not finish" in line for line in lines)
+    assert stored.predictions.num_rows == 24
+    assert not dies_once.exists()
+
+
+def test_finished_fits_of_a_taken_down_track_are_deleted(lake, dies_once):
+    """Also those of a task that has done without the track since."""
+    members = lake.read(TASK_MEMBERS, [TASK])
+    others = pc.invert(pc.equal(members["track_id"], GONE))
+    lake.write(TASK_MEMBERS, members.filter(others), TASK)
+    take_down(lake, Store(lake.root), "track", "fma_site:999", "In advance.", NOW, in_advance=True)
+    assert dies_once.exists()
+    take_down(lake, Store(lake.root), "track", GONE, "Its maker asked.", NOW)
+    assert not dies_once.exists()
 
 
 def test_members_chosen_before_a_take_down_do_not_outlive_it(lake, monkeypatch):

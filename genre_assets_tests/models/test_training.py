@@ -13,15 +13,12 @@ from genre_assets.lake.schemas import (
     SUMMARY_FEATURES,
 )
 from genre_assets.lake.tables import Lake
-from genre_assets.models.adapters.scikit_learn import ScikitLearnModel
 from genre_assets.models.combining import combine
-from genre_assets.models.finished_fits import FinishedFits
 from genre_assets.models.protocol import Features, ModelSpec, Spectrograms
 from genre_assets.models.registry import MODELS
 from genre_assets.models.storage import load_model, save_model
 from genre_assets.models.training import train
 from genre_assets.tasks.members import build_task
-from genre_assets.tasks.splits import fits_of
 from genre_assets.tasks.task import TaskError, load_tasks
 from genre_assets_tests.models.corpus import FAST, a_task, echonest_of, label, labels_of, tables
 
@@ -91,49 +88,6 @@ def test_every_model_predicts_every_track_once(members, name):
             assert sum(probabilities.values()) == pytest.approx(1)
             assert probabilities[row["genre_pred"]] == max(probabilities.values())
     assert trained.model.predict_proba(np.zeros((2, 8), np.float32)).shape == (2, 3)
-
-
-def test_a_training_that_was_killed_goes_on_after_its_last_fit(members, tmp_path, monkeypatch):
-    spec, task, lake = FAST["logistic_regression"], a_task(), Lake(tmp_path)
-    features = echonest_of(members)
-    whole = train(spec, task, members, features)
-
-    def kept():
-        return FinishedFits(lake, task.name, spec, members, features)
-
-    fitted, fit = [], ScikitLearnModel.fit.__func__
-
-    def dies_at_the_third(cls, *args):
-        fitted.append(1)
-        if len(fitted) == 3:
-            raise KeyboardInterrupt
-        return fit(cls, *args)
-
-    monkeypatch.setattr(ScikitLearnModel, "fit", classmethod(dies_at_the_third))
-    with pytest.raises(KeyboardInterrupt):
-        train(spec, task, members, features, finished=kept())
-    resumed = train(spec, task, members, features, finished=kept())
-    fits_and_the_one_that_died = len(fits_of(members)) + 1
-    assert len(fitted) == fits_and_the_one_that_died
-    for table in ("predictions", "leaky_predictions"):
-        assert getattr(resumed, table).equals(getattr(whole, table))
-    assert resumed.facts["chosen"] == whole.facts["chosen"]
-    x = np.zeros((2, 8), np.float32)
-    assert (resumed.model.predict_proba(x) == whole.model.predict_proba(x)).all()
-    # All are finished now, the model too; other tracks make other fits.
-    train(spec, task, members, features, finished=kept())
-    assert len(fitted) == fits_and_the_one_that_died
-    FinishedFits(lake, task.name, spec, members.slice(1), features)
-    assert not [path for path in lake.places.fits_of(task.name).rglob("*") if path.is_file()]
-
-
-@pytest.mark.parametrize("name", ["boosting", "random_forest"])
-def test_models_come_out_the_same_however_many_fits_run_at_a_time(members, name):
-    features = echonest_of(members)
-    alone = train(FAST[name], a_task(), members, features)
-    beside = train(FAST[name], a_task(), members, features, workers=3)
-    assert beside.predictions.equals(alone.predictions)
-    assert beside.leaky_predictions.equals(alone.leaky_predictions)
 
 
 def test_knowing_the_artist_shows_in_the_leaky_figure(members):
@@ -304,8 +258,12 @@ def test_members_and_features_that_do_not_fit_are_one_clear_sentence(members):
     with pytest.raises(TaskError, match=r"only 20 members have a row in echonest"):
         train(MODELS["majority"], a_task(), members, features.slice(0, 20))
     spectral = replace(MODELS["majority"], inputs=(Spectrograms("mel"),))
-    with pytest.raises(TaskError, match="it reads mel spectrograms, and not a table"):
+    with pytest.raises(TaskError, match="it reads mel spectrograms, of which a track has many"):
         train(spectral, a_task(), members, features)
+    with pytest.raises(TaskError, match="it reads the predictions of svm and random_forest and"):
+        train(MODELS["vote"], a_task(), members, features)
+    with pytest.raises(TaskError, match="one row of features a track, and echonest_features has 2"):
+        train(MODELS["majority"], a_task(), members, pa.concat_tables([features, features]))
     with pytest.raises(TaskError, match="has no members"):
         train(MODELS["majority"], a_task(), members.slice(0, 0), features)
     sources = pa.array(["one"] + ["other"] * (members.num_rows - 1))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 import pyarrow as pa
 
+from genre_assets.audio.workers import WorkerPool
 from genre_assets.lake.schemas import (
     LABELS,
     SPECTROGRAMS,
@@ -158,12 +159,12 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
         kinds=kinds_of(spec),
     )
     def model(context: dg.AssetExecutionContext, lake: LakeResource, workers: Workers) -> None:
-        with lake.open() as opened:
+        with lake.open() as opened, workers.open() as pool:
             for name in context.partition_keys:
                 record = StepRecord()
                 with in_one_sentence():
                     members, trained = bring_up_to_date(
-                        opened, name, spec, log_of(context), workers.count
+                        opened, name, spec, log_of(context), pool if workers.count > 1 else None
                     )
                 enforce_takedowns(context, opened)
                 context.add_asset_metadata(
@@ -180,11 +181,19 @@ def _model_asset(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def bring_up_to_date(
-    lake: Lake, task: str, spec: ModelSpec, log: Log, workers: int = 1
+    lake: Lake, task: str, spec: ModelSpec, log: Log, pool: WorkerPool | None = None
 ) -> tuple[pa.Table, "StoredModel"]:
     """Train and store a model of a task, unless it would come out the same.
 
-    One run at a time does so: a second one waits, and then finds the model up to date.
+    One run at a time does so: a second one waits, and then finds the model up to date. A run that
+    died is continued.
+
+    Args:
+        lake: The lake.
+        task: Name of the task.
+        spec: The model.
+        log: Takes lines about the progress.
+        pool: Processes for fits that take long; None runs all of them in this one.
 
     Returns:
         The members of the task, and the model as it is stored.
@@ -193,7 +202,7 @@ def bring_up_to_date(
         TaskError: If it cannot be trained, or a model that it is made of is not up to date.
     """
     from genre_assets.models.combining import combine
-    from genre_assets.models.finished_fits import FinishedFits
+    from genre_assets.models.kept_fits import forget_fits
     from genre_assets.models.storage import read_stored, save_model, training_turn
     from genre_assets.models.training import train
     from genre_assets.models.up_to_date import load_components, trained_before
@@ -209,24 +218,22 @@ def bring_up_to_date(
             )
             write_credits(lake, members, stored.path)
         else:
-            finished = None
             if spec.components:
                 trained = combine(spec, load_components(lake, task, spec, members, features))
             else:
-                finished = FinishedFits(lake, task, spec, members, features)
+                synthetic = has_synthetic(lake, members)
                 trained = train(
                     spec,
                     load_tasks()[task],
                     members,
                     features,
                     log=log,
-                    synthetic=has_synthetic(lake, members),
-                    finished=finished,
-                    workers=workers,
+                    synthetic=synthetic,
+                    keep_in=lake.places,
+                    pool=pool,
                 )
             stored = read_stored(save_model(lake, trained, members))
-            if finished:
-                finished.forget()
+        forget_fits(lake.places, task, spec.name)
     return members, stored
 
 
