@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 import pytest
 
 from genre_assets.evaluation.reports.task import _compared, _mistakes, write_report
-from genre_assets.evaluation.scores import Difference, paired_difference
+from genre_assets.evaluation.scores import Difference, paired_difference, score
 from genre_assets.lake.schemas import CHAMPIONS, PREDICTIONS, SCORES, TASK_MEMBERS, TRACKS
 from genre_assets.lake.tables import Lake
 
@@ -131,6 +131,23 @@ def test_a_model_below_the_most_frequent_genre_is_said_to_be_below_it(report, tr
     assert "The model majority gets only 0.000" in said
     assert said.count("worse than always Rock") == 1
     assert re.search("svm is (better than|worse than|not distinguishable from) that", said)
+
+
+def test_a_model_that_abstains_is_marked_and_compared_on_common_tracks(
+    report, trained, scored, now
+):
+    _, members, predictions, leaky = trained
+    places = list(range(predictions.num_rows))
+    is_svm = [name == "svm" for name in predictions["model"].to_pylist()]
+    half = set(members["track_id"].to_pylist()[::2])
+    kept = predictions.take(
+        [i for i in places if is_svm[i] or predictions["track_id"][i].as_py() in half]
+    )
+    scores = score(kept, leaky, members, now)
+    _, page = report(predictions=kept, scores=scores)
+    said = re.sub(r"\s+", " ", page.text)
+    assert "majorityof only 70 tracks" in said
+    assert "on the 70 tracks that both predicted" in said
 
 
 GENRES = ("Folk", "Jazz", "Pop", "Rock")

@@ -242,6 +242,7 @@ def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
         metrics = [m for m in METRICS if any((model, split, m) in figures for model in ranking)]
         accuracies = [figures[model, split, "accuracy"] for model in ranking]
         below = below_most_frequent(accuracies)
+        most = max(figure["n"] for figure in accuracies)
         boards.append(
             {
                 "title": _named(split),
@@ -250,12 +251,15 @@ def _boards_of(scores: pa.Table, champion: pa.Table) -> dict[str, Any]:
                     {
                         "model": model,
                         "below": model in below,
+                        "tracks": n
+                        if (n := figures[model, split, "accuracy"]["n"]) < most
+                        else None,
                         "cells": [_cell(figures.get((model, split, m))) for m in metrics],
                     }
                     for model in ranking
                 ],
                 "most_frequent": _most_frequent_of(figures, accuracies[0]),
-                "caption": f"{accuracies[0]['n']:,} tracks, the champion first. Higher is better, "
+                "caption": f"{most:,} tracks, the champion first. Higher is better, "
                 "except for log-loss (in nats) and calibration error, which says how far the "
                 "probabilities that a model gives are from how often it is right.",
             }
