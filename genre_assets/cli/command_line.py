@@ -144,7 +144,10 @@ def _add_run(commands) -> None:
         "for the demo, available for the other sources)",
     )
     run.add_argument(
-        "--models", metavar="NAME,…", help="the models to train, by name (default: all of them)"
+        "--models",
+        metavar="NAME,…",
+        help="the models to train: names, families of models such as trees, or all (default: a "
+        "quick set, and those that the task was trained with before)",
     )
 
 

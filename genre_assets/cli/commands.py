@@ -321,9 +321,13 @@ def _named(option: str) -> Source:
 def _models(names: str | None) -> list[str] | None:
     if names is None:
         return None
-    from genre_assets.models.registry import MODELS
+    from genre_assets.models.registry import ALL, FAMILIES, MODELS, chosen_by
 
-    return [_known("model", name.strip(), list(MODELS)) for name in names.split(",")]
+    words = [
+        _known("model or family of models", word.strip(), [*MODELS, *FAMILIES, ALL])
+        for word in names.split(",")
+    ]
+    return list(dict.fromkeys(name for word in words for name in chosen_by(word)))
 
 
 def _known(kind: str, name: str, names: list[str]) -> str:

@@ -85,6 +85,7 @@ class ModelSpec:
         candidates: Settings to choose among, by the library's names; none leaves nothing to choose.
         while_choosing: Settings that make a candidate quicker to fit while it is compared with the
             others.
+        by_default: Whether it is trained by a run that names no models.
     """
 
     name: str
@@ -97,6 +98,7 @@ class ModelSpec:
     adapter: str = "scikit_learn"
     candidates: tuple[dict[str, Any], ...] = ()
     while_choosing: dict[str, Any] = field(default_factory=dict)
+    by_default: bool = False
 
     @property
     def components(self) -> tuple[str, ...]:

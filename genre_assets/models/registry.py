@@ -19,14 +19,41 @@ from collections.abc import Iterable, Iterator
 from genre_assets.lake.schemas import SPECTROGRAMS, Table
 from genre_assets.models.adapters import ADAPTERS
 from genre_assets.models.protocol import TRAINER_VERSION, Features, ModelSpec, Spectrograms
-from genre_assets.models.zoo import baseline, ensembles, kernels, linear, trees
+from genre_assets.models.zoo import (
+    baseline,
+    bayes,
+    ensembles,
+    kernels,
+    linear,
+    neighbours,
+    trees,
+)
 
 MODELS: dict[str, ModelSpec] = {
     spec.name: spec
-    for family in (baseline, linear, trees, kernels, ensembles)
+    for family in (baseline, linear, neighbours, bayes, trees, kernels, ensembles)
     for spec in family.MODELS
 }
 """Every model by its name, its components before it."""
+
+
+BY_DEFAULT = [spec.name for spec in MODELS.values() if spec.by_default]
+"""The models that a run trains where none are named."""
+
+FAMILIES = list(dict.fromkeys(spec.family for spec in MODELS.values()))
+"""The families of models, such as ``trees``."""
+
+ALL = "all"
+"""What stands for every model where models are named."""
+
+
+def chosen_by(word: str) -> list[str]:
+    """The models that a word names: one model, a family, or all of them; none if it is unknown."""
+    if word == ALL:
+        return list(MODELS)
+    if word in MODELS:
+        return [word]
+    return [spec.name for spec in MODELS.values() if spec.family == word]
 
 
 def version_of(spec: ModelSpec) -> str:

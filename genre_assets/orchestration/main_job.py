@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 from genre_assets.lake.access import require_writable
 from genre_assets.lake.schemas import SPECTROGRAMS, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS, with_components
+from genre_assets.models.registry import BY_DEFAULT, MODELS, with_components
 from genre_assets.orchestration.build import build_definitions
 from genre_assets.orchestration.console import one_line_console
 from genre_assets.orchestration.dagster_home import instance_of, prepare_home
@@ -32,7 +32,7 @@ def run_pipeline(
         source: The source to read.
         task: Name of the task to train and evaluate.
         models: Names of the models to train, besides those that they are made of; None trains
-            all of them.
+            those that are trained by default, and those that the task was trained with before.
         sweep: How a site is swept: auto, full or incremental.
 
     Returns:
@@ -61,7 +61,8 @@ def run_pipeline(
             phase(["labels"])
             phase(["task_dataset"], task=task)
         if not outcome.failures:
-            phase([f"models/{name}" for name in with_components(models or MODELS)], task=task)
+            names = models or [*BY_DEFAULT, *_trained_before(lake, task)]
+            phase([f"models/{name}" for name in with_components(names)], task=task)
             phase(EVALUATION, task=task)
     print_summary(lake, task, outcome)
     return 1 if outcome.failures else 0
@@ -159,6 +160,13 @@ def _sentence(event: dg.DagsterEvent) -> str:
         return f"{name}: {data.user_failure_data.description}"
     error = data.error.cause or data.error if data.error else None
     return f"{name}: {error.message.strip() if error else 'failed without a word'}"
+
+
+def _trained_before(lake: Lake, task: str) -> list[str]:
+    from genre_assets.models.storage import stored_models
+
+    stored = {folder.name for folder in stored_models(lake, task)}
+    return [name for name in MODELS if name in stored]
 
 
 def _shards_with_tracks(lake: Lake, source: Source) -> list[str]:

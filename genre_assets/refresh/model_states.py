@@ -8,7 +8,7 @@ from genre_assets.lake.schemas import TASK_MEMBERS, Table, feature_tables
 from genre_assets.lake.staleness import Need
 from genre_assets.lake.tables import Lake
 from genre_assets.models.protocol import ModelSpec
-from genre_assets.models.registry import MODELS, tables_of
+from genre_assets.models.registry import BY_DEFAULT, MODELS, tables_of
 from genre_assets.tasks.fingerprint import Fingerprint
 from genre_assets.tasks.task import load_tasks
 
@@ -33,7 +33,7 @@ class ModelState:
 
 
 def model_states(lake: Lake) -> list[ModelState]:
-    """The models of every task that was ever made: those it was trained with, or all if with none.
+    """The models of every task that was ever made: those it was trained with, or the default ones.
 
     A task that was made and has no members now lost them, with its models, to a take-down.
     """
@@ -41,7 +41,7 @@ def model_states(lake: Lake) -> list[ModelState]:
     read = {task: lake.read(TASK_MEMBERS, [task]) for task in made}
     members = {task: rows for task, rows in read.items() if rows.num_rows}
     lost = [task for task in made if task not in members]
-    states = [ModelState(name, task, Need.TAKEN_DOWN) for task in lost for name in MODELS]
+    states = [ModelState(name, task, Need.TAKEN_DOWN) for task in lost for name in BY_DEFAULT]
     return states + _states_of(lake, members) if members else states
 
 
@@ -65,7 +65,7 @@ def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
     states = []
     for task, folders in stored.items():
         if not folders:
-            states += [ModelState(name, task, Need.NEW) for name in MODELS]
+            states += [ModelState(name, task, Need.NEW) for name in BY_DEFAULT]
         for folder in folders:
             need, seconds = Need.FAILED, None
             try:

@@ -38,7 +38,11 @@ def test_the_graph_is_the_one_of_the_design():
     ("arguments", "settings", "sentence"),
     [
         (("run", "--task", "tango"), {}, "There is no task 'tango': use one of fma_small,"),
-        (("run", "--models", "svm,oracle"), {}, "There is no model 'oracle': use one of"),
+        (
+            ("run", "--models", "svm,oracle"),
+            {},
+            "no model or family of models 'oracle': use one of",
+        ),
         (("run",), {"GENRE_ASSETS_FOLDER": "/no/such"}, "GENRE_ASSETS_FOLDER is /no/such"),
         (("run", "--source", "folder"), {}, "needs GENRE_ASSETS_FOLDER"),
         (("run", "--source", "fma-dataset"), {}, "needs GENRE_ASSETS_FMA_DATASET"),

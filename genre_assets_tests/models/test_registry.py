@@ -3,7 +3,16 @@ import dataclasses
 from genre_assets.lake.schemas import ECHONEST_FEATURES, SPECTROGRAMS
 from genre_assets.models import registry
 from genre_assets.models.protocol import Features, Predictions, Spectrograms
-from genre_assets.models.registry import MODELS, kinds_of, tables_of, version_of, with_components
+from genre_assets.models.registry import (
+    BY_DEFAULT,
+    FAMILIES,
+    MODELS,
+    chosen_by,
+    kinds_of,
+    tables_of,
+    version_of,
+    with_components,
+)
 
 
 def test_a_new_version_of_a_component_is_a_new_version_of_what_contains_it(monkeypatch):
@@ -36,3 +45,14 @@ def test_what_a_model_reads_follows_from_its_inputs_and_those_of_its_components(
 def test_components_come_before_what_is_made_of_them():
     assert list(MODELS) == with_components(MODELS)
     assert with_components(["vote", "svm"]) == ["svm", "random_forest", "boosting", "vote"]
+
+
+def test_models_are_named_one_by_one_by_family_or_all():
+    assert chosen_by("svm") == ["svm"]
+    assert {"random_forest", "extra_trees", "adaboost"} <= {*chosen_by("trees")}
+    assert chosen_by("all") == list(MODELS)
+    assert chosen_by("nothing") == []
+    assert {name for family in FAMILIES for name in chosen_by(family)} == {*MODELS}
+    # Or a word would name a model and a family of others.
+    assert {*FAMILIES}.isdisjoint({*MODELS, "all"})
+    assert {"majority", "vote", *MODELS["vote"].components} <= {*BY_DEFAULT} < {*MODELS}

@@ -157,8 +157,9 @@ def test_two_genres_by_two_artists_each_that_are_easy_to_tell_apart_are_told_apa
         row["energy"] = float("Rock" in row["track_id"])
         row |= dict.fromkeys(set(row) - {"track_id", "feature_source", "energy"}, 0.5)
     trained = train(FAST[name], a_task(), members, ECHONEST_FEATURES.of_rows(features))
-    # Trees of ten tracks a leaf cannot be grown of eight tracks: they say what is most frequent.
-    assert accuracy(trained.predictions) == (0.5 if name == "boosting" else 1)
+    # Trees of ten tracks a leaf cannot be grown of eight tracks, and where nothing differs within a
+    # genre there is no covariance: these two say what is most frequent.
+    assert accuracy(trained.predictions) == (0.5 if name in ("boosting", "lda") else 1)
 
 
 def summary_of(members, undefined: dict[str, list[str]]) -> pa.Table:

@@ -36,7 +36,7 @@ from genre_assets.lake.schemas import (
 )
 from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
-from genre_assets.models.registry import MODELS
+from genre_assets.models.registry import BY_DEFAULT
 from genre_assets.models.storage import save_model
 from genre_assets.models.training import train
 from genre_assets.refresh.plan import Plan, Work, plan_of
@@ -599,7 +599,7 @@ def a_trained_task(lake):
 def test_models_of_a_task_are_due_once_and_then_when_its_members_or_features_changed(
     lake, a_trained_task, monkeypatch
 ):
-    assert told(plan_of(lake)) == {f"models/{name}": {"new": 1} for name in MODELS}
+    assert told(plan_of(lake)) == {f"models/{name}": {"new": 1} for name in BY_DEFAULT}
     folder = a_trained_task()
     assert plan_of(lake).is_empty
 
@@ -629,7 +629,7 @@ def test_models_that_a_take_down_deleted_are_to_be_trained_again(lake, a_trained
     track_id = lake.read(TASK_MEMBERS)["track_id"][0].as_py()
     take_down(lake, Store(lake.root), "track", track_id, "requested", NOW, in_advance=True)
     plan = plan_of(lake)
-    assert told(plan) == {f"models/{name}": {"after a take-down": 1} for name in MODELS}
+    assert told(plan) == {f"models/{name}": {"after a take-down": 1} for name in BY_DEFAULT}
 
 
 def test_the_time_of_all_work_says_whether_what_may_follow_is_in_it(capsys):
@@ -657,7 +657,7 @@ def test_models_may_follow_when_anything_before_them_is_due(lake, library, a_tra
 def test_one_asset_can_be_asked_for_by_name(lake, refresh, a_trained_task):
     assert {work.asset for work in plan_of(lake, asset="id3_tags").work} == {"id3_tags"}
     assert {work.asset for work in plan_of(lake, asset="models/svm").work} == {"models/svm"}
-    assert len({work.asset for work in plan_of(lake, asset="models").work}) == len(MODELS)
+    assert len({work.asset for work in plan_of(lake, asset="models").work}) == len(BY_DEFAULT)
     with pytest.raises(UserError, match="'features': use one of fetches, audio, "):
         plan_of(lake, asset="features")
 

@@ -27,6 +27,7 @@ from genre_assets.tasks.splits import inner_folds
 
 TRUSTED_TYPES = frozenset(
     {
+        "genre_assets.models.zoo.nearest_tracks.NearestTracks",
         "numpy.dtype",
         "sklearn.calibration._CalibratedClassifier",
         "sklearn.calibration._TemperatureScaling",

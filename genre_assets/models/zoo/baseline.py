@@ -20,5 +20,6 @@ MODELS = (
         _majority,
         version="2",
         family="baseline",
+        by_default=True,
     ),
 )

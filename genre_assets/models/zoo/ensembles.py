@@ -8,6 +8,7 @@ MODELS = (
         "The mean of the probabilities of svm, random_forest and boosting.",
         version="2",
         family="ensembles",
+        by_default=True,
         inputs=(Predictions(of=("svm", "random_forest", "boosting")),),
         adapter="mean",
     ),

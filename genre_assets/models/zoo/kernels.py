@@ -5,26 +5,16 @@ from typing import Any
 import numpy as np
 
 from genre_assets.models.protocol import ModelSpec
+from genre_assets.models.zoo.calibration import calibrated
 from genre_assets.models.zoo.scaling import grid, normal_scores
 
 
 def _svm(seed: int, inner_folds: np.ndarray) -> Any:
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.model_selection import PredefinedSplit
     from sklearn.pipeline import make_pipeline
     from sklearn.svm import SVC
 
-    # Temperature scaling keeps the order of the decision values, so the most probable genre is
-    # the one the SVM decides for; the folds keep artists apart, or it would be too sure.
-    return make_pipeline(
-        *normal_scores(seed),
-        CalibratedClassifierCV(
-            SVC(gamma="scale", cache_size=500, random_state=seed),
-            method="temperature",
-            ensemble=False,  # pyright: ignore[reportArgumentType]
-            cv=PredefinedSplit(inner_folds),
-        ),
-    )
+    machine = SVC(gamma="scale", cache_size=500, random_state=seed)
+    return make_pipeline(*normal_scores(seed), calibrated(machine, inner_folds))
 
 
 MODELS = (
@@ -35,6 +25,7 @@ MODELS = (
         _svm,
         version="2",
         family="kernels",
+        by_default=True,
         candidates=grid(
             calibratedclassifiercv__estimator__C=(0.3, 1.0, 5.0),
             calibratedclassifiercv__estimator__class_weight=(None, "balanced"),

@@ -1,10 +1,11 @@
-"""Ensembles of decision trees."""
+"""Decision trees, and ensembles of them."""
 
 from typing import Any
 
 import numpy as np
 
 from genre_assets.models.protocol import ModelSpec
+from genre_assets.models.zoo.calibration import calibrated
 from genre_assets.models.zoo.scaling import grid, imputer
 
 
@@ -49,6 +50,48 @@ def _boosting(seed: int, inner_folds: np.ndarray) -> Any:
     )
 
 
+def _decision_tree(seed: int, inner_folds: np.ndarray) -> Any:
+    from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeClassifier
+
+    return make_pipeline(imputer(), DecisionTreeClassifier(random_state=seed))
+
+
+def _extra_trees(seed: int, inner_folds: np.ndarray) -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+    from sklearn.pipeline import make_pipeline
+
+    return make_pipeline(
+        imputer(), ExtraTreesClassifier(500, min_samples_leaf=2, random_state=seed)
+    )
+
+
+def _bagging(seed: int, inner_folds: np.ndarray) -> Any:
+    from sklearn.ensemble import BaggingClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeClassifier
+
+    # Each tree sees a fifth of the columns: of all of them a hundred trees take minutes.
+    trees = BaggingClassifier(
+        DecisionTreeClassifier(min_samples_leaf=2, random_state=seed),
+        n_estimators=100,
+        max_features=0.2,
+        random_state=seed,
+    )
+    return make_pipeline(imputer(), trees)
+
+
+def _adaboost(seed: int, inner_folds: np.ndarray) -> Any:
+    from sklearn.ensemble import AdaBoostClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.tree import DecisionTreeClassifier
+
+    tree = DecisionTreeClassifier(max_depth=3, max_features="sqrt", random_state=seed)
+    boosted = AdaBoostClassifier(tree, n_estimators=200, learning_rate=0.5, random_state=seed)
+    # The votes of its trees are much alike, so that as probabilities they say next to nothing.
+    return make_pipeline(imputer(), calibrated(boosted, inner_folds))
+
+
 MODELS = (
     ModelSpec(
         "random_forest",
@@ -56,8 +99,50 @@ MODELS = (
         _random_forest,
         version="2",
         family="trees",
+        by_default=True,
         candidates=grid(randomforestclassifier__class_weight=(None, "balanced_subsample")),
         while_choosing={"randomforestclassifier__n_estimators": 60},
+    ),
+    ModelSpec(
+        "extra_trees",
+        "Extremely randomised trees, 500 of them.",
+        _extra_trees,
+        family="trees",
+        paper="P. Geurts, D. Ernst and L. Wehenkel, Extremely randomized trees, 2006",
+        candidates=grid(extratreesclassifier__class_weight=(None, "balanced")),
+        while_choosing={"extratreesclassifier__n_estimators": 60},
+    ),
+    ModelSpec(
+        "decision_tree",
+        "A single decision tree.",
+        _decision_tree,
+        family="trees",
+        candidates=grid(
+            decisiontreeclassifier__min_samples_leaf=(2, 8, 20),
+            decisiontreeclassifier__class_weight=(None, "balanced"),
+        ),
+    ),
+    ModelSpec(
+        "bagging",
+        "Bagging of 100 decision trees, each of a fifth of the features.",
+        _bagging,
+        family="trees",
+        paper="L. Breiman, Bagging predictors, 1996",
+        candidates=grid(baggingclassifier__estimator__class_weight=(None, "balanced")),
+        while_choosing={"baggingclassifier__n_estimators": 30},
+    ),
+    ModelSpec(
+        "adaboost",
+        "AdaBoost on 200 small trees, its probabilities by temperature scaling on artist-grouped "
+        "folds.",
+        _adaboost,
+        family="trees",
+        paper="Y. Freund and R. Schapire, A decision-theoretic generalization of on-line learning "
+        "and an application to boosting, 1997",
+        candidates=grid(
+            calibratedclassifiercv__estimator__estimator__class_weight=(None, "balanced")
+        ),
+        while_choosing={"calibratedclassifiercv__estimator__n_estimators": 50},
     ),
     ModelSpec(
         "boosting",
@@ -65,6 +150,7 @@ MODELS = (
         _boosting,
         version="2",
         family="trees",
+        by_default=True,
         candidates=grid(
             histgradientboostingclassifier__min_samples_leaf=(10, 20),
             histgradientboostingclassifier__class_weight=(None, "balanced"),
