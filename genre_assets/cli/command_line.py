@@ -114,8 +114,8 @@ def _add_run(commands) -> None:
         "run",
         "bring everything up to date, from a source to an evaluated model",
         "Bring the lake up to date through Dagster: catalogue, downloads, audio, tags, "
-        "labels, features, models, scores and report. What did not change is not done again. "
-        "Everything that fails is recorded with its reason and stops nothing else.",
+        "labels, features, models, scores and report. Unchanged work is skipped. "
+        "Failures are recorded with a reason and do not stop the rest.",
         [
             "genre-assets run",
             "GENRE_ASSETS_FOLDER=~/Music genre-assets run --source folder",
@@ -176,7 +176,7 @@ def _add_query(commands) -> None:
     query = _add_command(
         commands,
         "query",
-        "ask the lake a question in SQL and print the answer",
+        "run an SQL query on the lake and print the result",
         "Ask the lake a question in SQL (DuckDB) and print the answer as a table. "
         "Numbers are rounded to what can be read; --csv and --json keep all their digits and have "
         "no limit of rows.",
@@ -233,13 +233,13 @@ def _add_take_down(commands) -> None:
         "Remove a track, or all tracks of an artist, with every row, feature, model "
         "and report that was made from them, and the audio that was downloaded; and keep them out "
         "of every later run. Files of your own music library or dataset are never deleted. What "
-        "would be removed is shown first, and a person has to type yes, unless you add --yes.",
+        "would be removed is shown first, and you have to type yes, unless you add --yes.",
         [
             'genre-assets take-down artist "Lena Vega" --dry-run',
             'genre-assets take-down artist "Lena Vega" --reason "requested by the artist"',
             'genre-assets take-down track fma_site:1234 --yes --reason "requested by the label"',
             'genre-assets take-down artist "Lena Vega" --undo',
-            'genre-assets query "FROM takedowns"            all that are in force',
+            'genre-assets query "FROM takedowns"            take-downs in force',
         ],
     )
     takedown.add_argument("kind", choices=("track", "artist"), help="track or artist")

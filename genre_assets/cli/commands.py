@@ -1,4 +1,4 @@
-"""The command line: ``genre-assets run`` is the main job, the others ask the lake or mend it."""
+"""The command line: ``genre-assets run`` is the main job, the others query or maintain the lake."""
 
 import argparse
 import contextlib
@@ -139,10 +139,11 @@ def _serve_demo_site(options: argparse.Namespace) -> int:
         serving = _demo_site(settings, settings.data / "demo_corpus", options.port)
     with serving as site:
         base = site if isinstance(site, str) else site.base
-        say(f"The demo's site is at {base}: set GENRE_ASSETS_FMA_SITE to it in another shell.")
         command = options.words[1:] if options.words[:1] == ["--"] else options.words
         if command:
+            say(f"The demo's site is at {base}.")
             return _run_beside(base, command)
+        say(f"The demo's site is at {base}: set GENRE_ASSETS_FMA_SITE to it in another shell.")
         threading.Event().wait()
     return 0
 
@@ -271,11 +272,12 @@ def _attribution(options: argparse.Namespace) -> int:
 def _query(options: argparse.Namespace) -> int:
     import duckdb
 
+    from genre_assets.cli.interruptible import ended_by_ctrl_c
     from genre_assets.cli.query_output import print_csv, print_json, print_rows
     from genre_assets.lake.views import connect, why_refused
 
     show = print_csv if options.csv else print_json if options.json else print_rows
-    with connect(_existing_lake(read_only=True), options.sql) as connection:
+    with connect(_existing_lake(read_only=True), options.sql) as connection, ended_by_ctrl_c():
         try:
             statements = connection.extract_statements(options.sql)
             if len(statements) > 1:

@@ -107,7 +107,7 @@ def write_corpus(
     except OSError as error:
         raise UserError(
             f"The demo corpus in {folder} cannot be written ({error.strerror}): make room there, "
-            "or let GENRE_ASSETS_DATA name another folder."
+            "or set GENRE_ASSETS_DATA to another folder."
         ) from error
     files, written = len(tracks) + len(damaged), len(missing) + len(broken)
     log(f"Demo corpus in {folder}: {files} files, {written} of them new.")

@@ -23,6 +23,8 @@ from genre_assets.tasks.members import most_frequent
 RESAMPLES = 1000
 ECE_BINS = 15
 _CHUNK = 100
+_NO_SHARES = ("log_loss", "ece")
+"""Metrics that are not the share of something that was right."""
 
 
 def score(
@@ -50,7 +52,9 @@ def score(
     is frequent in a fold is rarer in the others.
 
     Returns:
-        Rows of ``scores``; intervals are the 2.5 and 97.5 percentiles over 1,000 resamples.
+        Rows of ``scores``; intervals are the 2.5 and 97.5 percentiles over 1,000 resamples. Of a
+        model that is always right, or always wrong, they are the exact ones for as many trials as
+        there are artists.
     """
     rows = []
     for kind, table in (("", predictions), ("leaky_", leaky_predictions)):
@@ -162,7 +166,25 @@ def _figures_with_intervals(
         if np.isnan(value):
             continue
         n = sums.tracks_of(metric)
-        yield metric, float(value), *_interval(drawn[metric], float(value)), n
+        low, high = _interval(drawn[metric], float(value))
+        if low == high and metric not in _NO_SHARES:
+            low, high = _interval_without_variation(float(value), sums.artists_of(metric))
+        yield metric, float(value), low, high, n
+
+
+def _interval_without_variation(value: float, artists: int) -> tuple[float, float]:
+    """The 95 % interval of a share that is the same in every resample.
+
+    Where a model is always right, or always wrong, resamples of what was seen cannot show how rare
+    a mistake may be. The exact interval takes each artist for one trial (Clopper and Pearson, *The
+    use of confidence or fiducial limits*, Biometrika 1934).
+    """
+    unseen = 1 - 0.025 ** (1 / max(artists, 1))
+    if value == 1:
+        return 1 - unseen, 1.0
+    if value == 0:
+        return 0.0, unseen
+    return value, value
 
 
 def _interval(drawn: np.ndarray, value: float) -> tuple[float, float]:
@@ -241,6 +263,13 @@ class _Sums:
         if genre := genre_of_recall(metric):
             return round(totals["true"][0, self.genres.index(genre)])
         return round(totals["n"][0, 0])
+
+    def artists_of(self, metric: str) -> int:
+        """Artists whose tracks a figure is over."""
+        if genre := genre_of_recall(metric):
+            true = self._named(self._sums)["true"]
+            return int((true[:, self.genres.index(genre)] > 0).sum())
+        return self.artists
 
     def _named(self, totals: np.ndarray) -> dict[str, np.ndarray]:
         return dict(zip(self._names, np.split(totals, self._columns, axis=1), strict=True))

@@ -24,7 +24,7 @@ from genre_assets.lake.vocabulary import SEVERAL_TOP_GENRES
 from genre_assets.progress import counted
 from genre_assets.sources.registry import source_named
 
-NO_GENRE = "no genre by any evidence"
+NO_GENRE = "without any genre information"
 DUPLICATE = "exact duplicate of another track"
 """Begins the reason of a track whose top genre is open; its sub-genres may be clear."""
 TAKEN_DOWN = "taken down"
@@ -334,16 +334,15 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
             for name, count in evidence.most_common()
         )
         + f"{unlabelled:,} without a genre.",
-        f"The top genres of source and tags agree for {counted(agreement['agrees'], 'track')} and "
-        f"differ for {agreement['disagrees']:,}; {agreement['alone']:,} have one from only one of "
-        f"them, and {agreement['none']:,} from neither.",
+        f"Source and tags agree on the top genre of {counted(agreement['agrees'], 'track')} and "
+        f"disagree on {agreement['disagrees']:,}; {agreement['alone']:,} have a genre from only "
+        f"one of the two, and {agreement['none']:,} from neither.",
     ]
     if artists.spellings:
         examples = sorted(artists.spellings.values(), key=lambda names: (-len(names), names))[:5]
         notes.append(
-            f"{counted(len(artists.spellings), 'artist')} spelled in several ways, such as "
-            + "; ".join(" = ".join(names[:4]) for names in examples)
-            + "."
+            f"{counted(len(artists.spellings), 'artist')} whose names are spelled in more than one "
+            "way, such as " + "; ".join(" = ".join(names[:4]) for names in examples) + "."
         )
     if several := sum(len(keys or ()) > 1 for keys in labels["artist_keys"].to_pylist()):
         notes.append(
@@ -352,8 +351,8 @@ def _notes(labels: pa.Table, artists: CanonicalArtists, unknown: Counter[str]) -
         )
     if nobody := labels["artist_key"].null_count:
         notes.append(
-            f"The artist of {counted(nobody, 'track')} is unknown or various: "
-            "each of these tracks is a group of its own."
+            f"{counted(nobody, 'track')} without a usable artist name: each is treated as by an "
+            "artist of its own."
         )
     if duplicates := labels.num_rows - labels["duplicate_of"].null_count:
         notes.append(f"{counted(duplicates, 'exact duplicate')} of another track left out.")

@@ -34,7 +34,7 @@ def require_writable(folder: Path) -> None:
         if is_disk_full(error):
             raise DiskFullError(disk_full_sentence(folder)) from error
         raise UserError(
-            f"{folder} cannot be written ({error.strerror}): let GENRE_ASSETS_DATA name a folder "
+            f"{folder} cannot be written ({error.strerror}): set GENRE_ASSETS_DATA to a folder "
             "that can be."
         ) from error
 

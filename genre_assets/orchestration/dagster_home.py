@@ -49,7 +49,7 @@ def prepare_home(lake: Path) -> Path:
     except OSError as error:
         setting = "DAGSTER_HOME" if os.environ.get("DAGSTER_HOME") else "GENRE_ASSETS_DATA"
         raise UserError(
-            f"{error.filename} cannot be made ({error.strerror}): let {setting} name a folder that "
+            f"{error.filename} cannot be made ({error.strerror}): set {setting} to a folder that "
             "can be written."
         ) from error
     os.environ["DAGSTER_HOME"] = str(home)

@@ -193,7 +193,7 @@ def _print_baseline(console: Console, scores: list[dict], accuracies: list[dict]
         named = most_frequent_in_words(most_frequent_genres(scores, first), "these tracks")
         said = f"Always predicting {named}, has an accuracy of {first['most_frequent_share']:.3f}"
         below = below_most_frequent(accuracies)
-        console.print(f"{said}; worse than that: {', '.join(below)}." if below else f"{said}.")
+        console.print(f"{said}. Worse than that: {', '.join(below)}." if below else f"{said}.")
     if first["trained_on_synthetic"]:
         console.print(
             "These models were trained on the demo's synthetic music: what they predict about "

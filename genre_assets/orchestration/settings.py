@@ -74,7 +74,7 @@ def _absolute(name: str, value: str) -> Path:
 
 def _require_usable_text(name: str, value: str) -> None:
     if not value.strip():
-        raise SettingError(f"{name} is {value!r}, which holds nothing but spaces: name a path.")
+        raise SettingError(f"{name} is {value!r}, which is blank: name a path.")
     try:
         value.encode()
     except UnicodeEncodeError as error:
@@ -128,8 +128,8 @@ def _existing_folder(value: str, info: ValidationInfo) -> Path:
     path = _absolute(_name(info), value)
     if not path.is_dir():
         raise SettingError(
-            f"{_name(info)} is {path}, but there is no folder: name an existing folder, or mount "
-            "it."
+            f"{_name(info)} is {path}, which is {'a file' if path.exists() else 'not there'}: name "
+            "an existing folder, or mount it."
         )
     return path
 
@@ -137,7 +137,9 @@ def _existing_folder(value: str, info: ValidationInfo) -> Path:
 def _program(value: str, info: ValidationInfo) -> Path:
     path = _absolute(_name(info), value)
     if not os.access(path, os.X_OK) or path.is_dir():
-        raise SettingError(f"{_name(info)} is {path}, which is no program: name the file to run.")
+        raise SettingError(
+            f"{_name(info)} is {path}, which is not an executable file: name the program."
+        )
     return path
 
 

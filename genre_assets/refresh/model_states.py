@@ -33,7 +33,7 @@ class ModelState:
 
 
 def model_states(lake: Lake) -> list[ModelState]:
-    """The models of every task that was ever made: those it was trained with, or the default ones.
+    """The models of every task that was ever made: those it was trained with and the default ones.
 
     A task that was made and has no members now lost them, with its models, to a take-down.
     """
@@ -64,8 +64,8 @@ def _states_of(lake: Lake, members: dict[str, pa.Table]) -> list[ModelState]:
     )
     states = []
     for task, folders in stored.items():
-        if not folders:
-            states += [ModelState(name, task, Need.NEW) for name in BY_DEFAULT]
+        there = {folder.name for folder in folders}
+        states += [ModelState(name, task, Need.NEW) for name in BY_DEFAULT if name not in there]
         for folder in folders:
             need, seconds = Need.FAILED, None
             try:

@@ -19,7 +19,7 @@ _SHOWN = 5
 _WORK = {
     FETCHES.name: ("file to download", "files to download"),
     AUDIO.name: ("file to read", "files to read"),
-    ID3_TAGS.name: ("file to read the tags of", "files to read the tags of"),
+    ID3_TAGS.name: ("file whose tags are to be read", "files whose tags are to be read"),
     SUMMARY_FEATURES.name: ("track to analyse", "tracks to analyse"),
     SPECTROGRAMS.name: ("track to analyse", "tracks to analyse"),
     "models": ("model to train", "models to train"),
@@ -201,9 +201,9 @@ def _words(seconds: float) -> str:
 
 def _opening_lines(plan: Plan) -> list[str]:
     if not plan.listed_at:
-        return ["The lake holds no tracks yet: genre-assets run brings them."]
+        return ["The lake holds no tracks yet: genre-assets run adds them."]
     if plan.is_empty:
-        return ["Nothing to do: everything that the sources listed last is up to date."]
+        return ["Nothing to do: everything in the last catalogue is up to date."]
     return [f"The next run would do this{_total_time(plan.work)}:"]
 
 
@@ -231,8 +231,8 @@ def _closing_lines(plan: Plan) -> list[str]:
     if unmeasured:
         lines.append(f"No earlier run has measured how long this takes: {', '.join(unmeasured)}.")
     lines += [
-        f"The source {source} was last read on {moment:%Y-%m-%d %H:%M} UTC; what is new there "
-        "since then shows once a run reads it again."
+        f"The source {source} was last read on {moment:%Y-%m-%d %H:%M} UTC; what was "
+        "added there since then appears at the next run."
         for source, moment in sorted(plan.listed_at.items())
     ]
     return [*lines, NOT_COUNTED] if plan.listed_at else lines

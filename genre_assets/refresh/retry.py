@@ -139,7 +139,7 @@ def request_retry(
     ids = listed["track_id"].to_pylist()
     if track_id is not None and track_id not in ids:
         hint = did_you_mean(track_id, ids) or 'Look it up: genre-assets query "FROM tracks".'
-        raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}")
+        raise UserError(f"No source has ever listed a track with the id {track_id!r}. {hint}")
     there = listed.filter(pc.is_null(listed["gone_at"])).to_pylist()
     url_of = {row["track_id"]: row["file_url"] for row in there}
     request = _Request(lake, status, track_id, url_of, RetryRequest(table=table))

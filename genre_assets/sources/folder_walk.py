@@ -210,7 +210,7 @@ def _consider_file(found: Walk, entry: os.DirEntry) -> None:
     try:
         entry.path.encode()
     except UnicodeEncodeError:
-        found.reject(entry.path, "Its path is no valid UTF-8: rename it.")
+        found.reject(entry.path, "Its path is not valid UTF-8: rename it.")
         return
     try:
         status = entry.stat(follow_symlinks=False)

@@ -157,7 +157,7 @@ def _refuse_unknown_artist(lake: Lake, name: str, in_advance: bool) -> None:
     raise UserError(
         f"No source lists a track of the artist {name!r}. "
         f"{_spaced(did_you_mean(name, sorted(listed - {None}), most=3))}"
-        "To keep out an artist whom a source may list later, add --in-advance."
+        "To keep out an artist that a source may list later, add --in-advance."
     )
 
 
@@ -176,7 +176,7 @@ def _refuse_unknown_track(lake: Lake, track_id: str, in_advance: bool) -> None:
     ]
     hint = f"Did you mean {' or '.join(meant[:5])}?" if meant else "Look it up in the view tracks."
     more = f" A track_id is one of {', '.join(SOURCES)}, a colon and its id." if in_advance else ""
-    raise UserError(f"No source ever listed a track with the id {track_id!r}. {hint}{more}")
+    raise UserError(f"No source has ever listed a track with the id {track_id!r}. {hint}{more}")
 
 
 def _spaced(hint: str) -> str:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pyarrow as pa
 
 from genre_assets.errors import UserError
-from genre_assets.lake.files import partitions_and_journals
+from genre_assets.lake.files import everything_of, partitions_and_journals
 from genre_assets.lake.schemas import FETCHES, REVOKED_TAKEDOWNS, TAKEDOWNS, TRACKS
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import refresh_views
@@ -126,7 +126,7 @@ def _none_in_force(held: list[dict], kind: str, subject: str) -> UserError:
         hint = did_you_mean(subject, subjects)
         hint = hint or f"The take-downs of these are in force: {_named(tuple(subjects))}."
     else:
-        hint = f"Nor is that of any other {kind}."
+        hint = f"No {kind} is taken down."
     return UserError(f"No take-down of the {kind} {subject!r} is in force. {hint}")
 
 
@@ -134,7 +134,7 @@ def _sorted_out(lake: Lake, kind: str, subject: str, reached: set[str]) -> Revok
     gone = taken_down(lake)
     rows = {row["track_id"]: row for row in lake.read(TRACKS).to_pylist()}
     contents = defaultdict(set)
-    for row in lake.read(FETCHES, columns=["track_id", "sha256"]).to_pylist():
+    for row in everything_of(lake, FETCHES, ["track_id", "sha256"]):
         contents[row["track_id"]].add(row["sha256"])
     downloads, own_files, lost, held = [], [], [], []
     for track_id in sorted(reached):
@@ -147,7 +147,7 @@ def _sorted_out(lake: Lake, kind: str, subject: str, reached: set[str]) -> Revok
             own_files += [track_id] if track["path"] else []
         elif not gone.contents.isdisjoint(contents[track_id]):
             held.append(track_id)
-        elif track["license_url"] and track["file_url"]:
+        elif track["license_url"] and track["file_url"] and contents[track_id] - {None}:
             downloads.append(track_id)
     return Revoked(kind, subject, *map(tuple, (downloads, own_files, lost, held)))
 

@@ -380,4 +380,7 @@ def _nothing_to_tell_apart(task: Task, choice: _Choice, feature_keys: dict[str, 
         if keys and name not in task.features:
             using = [t.name for t in load_tasks().values() if name in t.features]
             parts.append(f"{name} has {len(keys):,} rows: use the task {' or '.join(using)}")
-    return "; ".join(parts) + "."
+    return (
+        f"{'; '.join(parts)}. Add music, or lower min_tracks and min_artists of the task in "
+        "data/reference/tasks.yaml."
+    )

@@ -131,9 +131,10 @@ def test_one_artist_with_many_tracks_makes_the_interval_wide(now):
     assert narrow["high"] - narrow["low"] < 0.25 < wide["high"] - wide["low"]
 
 
-def test_a_single_artist_has_an_interval_of_no_width(now):
+def test_a_single_artist_says_next_to_nothing(now):
     found = figures([("a", "Folk", {"Folk": 0.7, "Jazz": 0.3})] * 3, now)
-    assert (found["accuracy"]["low"], found["accuracy"]["high"]) == (1, 1)
+    assert found["accuracy"]["low"] == pytest.approx(0.025)
+    assert found["accuracy"]["high"] == 1
 
 
 def test_the_order_of_the_rows_does_not_matter(now):
@@ -174,6 +175,22 @@ def test_a_paired_difference_is_tighter_than_the_figures_themselves(now):
     assert more.tracks == len(rows)
     with pytest.raises(KeyError):
         paired_difference(told, members_of(rows), "cv", "b", "missing")
+
+
+def test_a_model_that_is_always_right_is_not_certain(now):
+    """Seven artists without a mistake leave room for two in five."""
+    rows = [(f"artist {i % 7}", GENRES[i % 4], {GENRES[i % 4]: 1.0}) for i in range(28)]
+    rows = [(a, true, dict.fromkeys(GENRES, 0.0) | p) for a, true, p in rows]
+    found = figures(rows, now)
+    assert (found["accuracy"]["value"], found["accuracy"]["high"]) == (1.0, 1.0)
+    assert found["accuracy"]["low"] == pytest.approx(0.025 ** (1 / 7))
+    assert found["recall:Folk"]["low"] == pytest.approx(0.025 ** (1 / 7))
+    wrong = [
+        (a, true, p | {true: 0.0, "Pop" if true != "Pop" else "Folk": 1.0}) for a, true, p in rows
+    ]
+    accuracy = figures(wrong, now)["accuracy"]
+    assert (accuracy["value"], accuracy["low"]) == (0.0, 0.0)
+    assert accuracy["high"] == pytest.approx(1 - 0.025 ** (1 / 7))
 
 
 def test_models_are_compared_on_the_tracks_that_both_predicted():

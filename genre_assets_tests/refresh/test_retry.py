@@ -210,7 +210,9 @@ def test_a_shard_that_a_run_is_at_work_on_is_refused(lake):
 
 
 def test_a_track_or_table_that_is_not_there_is_one_clear_sentence(lake):
-    with pytest.raises(UserError, match=r"No source ever listed a track with the id 'folder:z'"):
+    with pytest.raises(
+        UserError, match=r"No source has ever listed a track with the id 'folder:z'"
+    ):
         request_retry(lake, track_id="folder:z")
     with pytest.raises(UserError, match="'tracks' holds no failures: use one of fetches, audio"):
         request_retry(lake, table="tracks")

@@ -231,7 +231,7 @@ def test_demo_tracks_without_their_mark_do_not_count_as_real_ones():
         for genre in ("Folk", "Rock")
         for i in range(5)
     ]
-    rows.append(label("folder:no tags", None, None, excluded="no genre by any evidence"))
+    rows.append(label("folder:no tags", None, None, excluded="without any genre information"))
     assert build_task(a_task(), *tables(rows)).members.num_rows == 10
 
 

@@ -81,7 +81,7 @@ def predictions(context: dg.AssetExecutionContext, lake: LakeResource) -> None:
 @table_asset(
     SCORES,
     **OF_A_TASK,
-    code_version="2",
+    code_version="3",
     deps=[predictions],
 )
 def scores(context: dg.AssetExecutionContext, lake: LakeResource) -> None:

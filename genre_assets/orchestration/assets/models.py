@@ -232,7 +232,12 @@ def bring_up_to_date(
                     keep_in=lake.places,
                     pool=pool,
                 )
-            stored = read_stored(save_model(lake, trained, members))
+            try:
+                stored = read_stored(save_model(lake, trained, members))
+            except TaskError:
+                # A track was taken down meanwhile, and nothing that was made of it may remain.
+                forget_fits(lake.places, task, spec.name)
+                raise
         forget_fits(lake.places, task, spec.name)
     return members, stored
 
@@ -261,7 +266,10 @@ def write_credits(lake: Lake, members: pa.Table, folder: Path) -> None:
 def features_of(lake: Lake, members: pa.Table) -> pa.Table:
     """The features of a task's members, from the table that the task takes them from."""
     if not members.num_rows:
-        raise TaskError("The task has no members yet: materialise its task_dataset first.")
+        raise TaskError(
+            "The task has no members, as before it is first built and after a take-down: "
+            "materialise its task_dataset first."
+        )
     return lake.read(feature_tables()[members["feature_table"][0].as_py()])
 
 

@@ -105,8 +105,8 @@ def _downloaded(binary: Path | None, missing: str) -> Chromium:
 def _nothing(missing: str) -> Chromium:
     raise BrowserMissing(
         f"There is no {missing} on this machine: on Debian `apt-get install chromium "
-        "chromium-driver` installs both, elsewhere let GENRE_ASSETS_CHROMIUM and "
-        "GENRE_ASSETS_CHROMEDRIVER name them."
+        "chromium-driver` installs both, elsewhere set GENRE_ASSETS_CHROMIUM and "
+        "GENRE_ASSETS_CHROMEDRIVER."
     )
 
 
