@@ -328,7 +328,10 @@ def _models(names: str | None) -> list[str] | None:
     words = [
         _known("model or family of models", word.strip(), [*MODELS, *FAMILIES, ALL])
         for word in names.split(",")
+        if word.strip()
     ]
+    if not words:
+        raise UserError(f"--models names no model: use names such as svm, a family, or {ALL}.")
     return list(dict.fromkeys(name for word in words for name in chosen_by(word)))
 
 
