@@ -1,9 +1,9 @@
 """Who made a track: one key for all spellings of an artist.
 
-The same artist on both sides of a split makes every figure a lie (A. Flexer, D. Schnitzer: Effects
+The same artist on both sides of a split makes every figure wrong (A. Flexer, D. Schnitzer: Effects
 of Album and Artist Filters in Audio Similarity Computed for Very Large Music Databases, Computer
-Music Journal 34(3), 2010). Joining two artists costs a little freedom in the split; parting one
-costs the truth of the figures; so names that differ in spelling only are joined, and names that
+Music Journal 34(3), 2010). Joining two artists costs a little freedom in the split; splitting
+one makes the figures wrong; so names that differ in spelling only are joined, and names that
 differ in more are joined only where a source or a track says so and the names look alike. A track
 of several artists belongs with the tracks of each of them.
 

@@ -1,7 +1,6 @@
 """What a row of a table needs when a run looks at it, and why.
 
-The functions that bring a shard up to date say it of every row before they begin, and so does the
-plan of work: the two can never disagree.
+Runs and ``plan`` use the same functions, so they cannot disagree.
 """
 
 from enum import StrEnum

@@ -1,8 +1,8 @@
-"""The files of the lake that are no tables: audio that was downloaded, by its content.
+"""Files in the lake that are not tables: downloaded audio, addressed by its content.
 
 A file's name is the SHA-256 of its bytes, ``<lake>/files/ab/<sha256>.mp3``: one file however many
-tracks name it. It appears whole and synced or not at all. What is still being downloaded lies
-apart, out of sight, where nobody looks for audio.
+tracks name it. It appears whole and synced or not at all. Unfinished
+downloads are kept elsewhere, out of sight.
 """
 
 import hashlib

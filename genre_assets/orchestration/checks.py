@@ -1,9 +1,9 @@
-"""Asset checks: what is looked at after an asset was made, and what may then go no further.
+"""Asset checks, which run after an asset is materialised; some of them block what is downstream.
 
-What a table has to be is plain Python in :mod:`genre_assets.quality`; here its verdicts become
-results of Dagster. All checks of an asset are one step behind it.
-A blocking check that fails stops what is downstream of its asset, in the same run and in those
-that automation requests; so it looks at our own work alone, never at a value that others wrote.
+What a table has to satisfy is plain Python in :mod:`genre_assets.quality`; here its verdicts become
+results of Dagster. All checks of an asset are one step after it. A blocking check that fails stops
+the assets downstream, in the same run and in runs that automation requests; so it checks our own
+work only, never a value that came from outside.
 """
 
 from collections.abc import Callable, Iterator, Sequence

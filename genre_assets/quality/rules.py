@@ -1,8 +1,8 @@
-"""The rules that rows of a table keep, made from its declared schema.
+"""The rules that the rows of a table must satisfy, derived from its declared schema.
 
-A rule is a condition in DuckDB's SQL that holds for a good row; where it comes to null, nothing is
-known and nothing is wrong. Most rules follow from the type of a column, from its name, or from
-what the schema says of the table; what only one table can know stands in ``_OF_TABLE``.
+A rule is a condition in DuckDB's SQL that is true for a good row; null means unknown, and passes.
+Most rules follow from the type of a column, from its name, or from what the schema says of the
+table; rules that are specific to one table are in ``_OF_TABLE``.
 
 A rule about our own work blocks: a row that breaks it is a mistake of this program, and nothing
 more is made of it. A rule about a value that came from outside (a tag, a row of a CSV file, an

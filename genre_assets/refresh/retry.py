@@ -1,9 +1,9 @@
-"""What failed is left where it is, with its reason, until it is tried again.
+"""Failed items stay recorded, with the reason, until they are retried.
 
-A failure of the machine is tried again by every run, one of the file when the file or the version
-of the code changes. A request for a retry takes from a row the version of the code that made it,
-which makes it out of date; it keeps its reason until the retry. The log of downloads is only ever
-added to: there, a request is a row of its own.
+Every run retries a failure of the machine; a failure of a file is retried when the file or the
+version of the code changes. A retry request clears the code version of a row, which marks it out of
+date; the row keeps its reason until the retry. The log of downloads is append-only: there, a
+request is a row of its own.
 """
 
 from collections import Counter

@@ -108,5 +108,5 @@ SOURCES = {source.name: source for source in (FOLDER, FMA_DATASET, FMA_SITE)}
 
 @cache
 def source_named(name: str | None) -> Source:
-    """The source of a name that stands in a table, also of one that this version does not know."""
+    """The source with this name; a placeholder if this version does not know it."""
     return SOURCES.get(name or "") or Source(name=name or "", words=name or "", place="", shards=[])

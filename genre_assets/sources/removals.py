@@ -1,7 +1,7 @@
-"""Whether so much of a source can be gone at once as a sweep of it seems to say.
+"""Check whether the removals that a sweep found are plausible.
 
-A share that is not mounted, a disk that was unplugged and a file that was cut off all look like
-removals. So nobody believes that more than half of a source is gone before a person has said so.
+A share that is not mounted, an unplugged disk and a file that was cut off all look like removals.
+So the loss of more than half of a source is not accepted until you confirm it.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ IF_MEANT = f"If what is missing is really gone, run once with {SETTING}=yes"
 
 
 def refuse_doubtful(catalogue: Catalogue) -> None:
-    """Refuse a listing that speaks against itself, such as that of an empty folder.
+    """Refuse an implausible listing, such as that of an empty folder.
 
     Raises:
         SourceError: If it does; the sentence asks what is wrong, and says how to insist.

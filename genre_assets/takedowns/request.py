@@ -1,4 +1,4 @@
-"""Taking a track or an artist down, for whoever requests it."""
+"""Requests to take down a track or an artist."""
 
 from dataclasses import dataclass
 from datetime import datetime

@@ -38,6 +38,7 @@ def test_the_graph_is_the_one_of_the_design():
     ("arguments", "settings", "sentence"),
     [
         (("run", "--task", "tango"), {}, "There is no task 'tango': use one of fma_small,"),
+        (("run", "--models", ","), {}, "--models names no model"),
         (
             ("run", "--models", "svm,oracle"),
             {},

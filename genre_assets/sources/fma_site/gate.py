@@ -1,7 +1,7 @@
 """What the browser may send to the site: the page that was requested, and nothing that it embeds.
 
 A page can name hundreds of frames, images and scripts, and could send the reader on to yet another
-page. Each would be a request that no turn was taken for. So every request of the browser's tab is
+page. Each would be an unscheduled request. So every request of the browser's tab is
 held back until it is known to be the document of the page, or a redirect of it; all others are
 aborted before they leave the machine.
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class GateClosed(Exception):  # noqa: N818
-    """The browser no longer waits for leave to send."""
+    """The browser no longer waits for permission to send."""
 
 
 class Gate:
@@ -50,7 +50,7 @@ class Gate:
         """Let the next document of the main frame through, with its redirects.
 
         Raises:
-            GateClosed: If the browser no longer waits for leave.
+            GateClosed: If the browser no longer waits for permission.
         """
         if not self._is_open:
             raise GateClosed("its requests can no longer be held back.")

@@ -26,7 +26,7 @@ BUSY = frozenset({429, 500, 502, 503, 504})
 
 
 class Pace:
-    """Gives turns to ask the site, to all threads and, with a lock file, all processes.
+    """Schedules requests to the site, of all threads and, with a lock file, all processes.
 
     Args:
         interval_s: Seconds between the end of one request and the start of the next.

@@ -1,4 +1,4 @@
-"""What came of a file so far, and the note beside it of what it is a part of."""
+"""A partial download, and the note beside it that says which file it is a part of."""
 
 import json
 import re

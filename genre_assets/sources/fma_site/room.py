@@ -1,8 +1,8 @@
-"""Room on the disk for what is downloaded.
+"""Free disk space for downloads.
 
-It is looked at before a file and while it comes, so that a run ends in one sentence as long as
-there is room for what is recorded of it. On a disk that is full to the last byte, nothing can be
-written down, not even that.
+It is checked before and during each download, so that a run ends with one sentence while there is
+still room to record what happened. On a disk that is completely full not even the error can be
+recorded.
 """
 
 import errno
