@@ -75,7 +75,7 @@ from genre_assets.sources.fma_site.downloads import (
     stored_paths,
     without_damaged,
 )
-from genre_assets.sources.fma_site.known import Known
+from genre_assets.sources.fma_site.known_tracks import Known
 from genre_assets.sources.sweeps import record_sweep, shard_fingerprint, shards_other_than
 from genre_assets.tags.probing import probe_shard
 from genre_assets.tags.reading import READER_VERSION, read_tags_of_shard

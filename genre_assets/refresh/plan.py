@@ -40,7 +40,7 @@ from genre_assets.models.registry import MODELS
 from genre_assets.refresh.model_states import model_states
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import Choice, Policy, stored_paths
-from genre_assets.sources.fma_site.known import unread_pages
+from genre_assets.sources.fma_site.known_tracks import unread_pages
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets.sources.fma_site.robots import Robots
 from genre_assets.sources.fma_site.transfer import Access

@@ -69,7 +69,7 @@ def fma_site_catalogue(
     """Every track in the site's listings of the chosen genres, with the licence of its page."""
     from genre_assets.sources.fma_site.archive import Archive
     from genre_assets.sources.fma_site.catalogue import sweep_site
-    from genre_assets.sources.fma_site.known import Known
+    from genre_assets.sources.fma_site.known_tracks import Known
     from genre_assets.sources.fma_site.sweep_records import (
         SweepError,
         given_up,
@@ -187,7 +187,7 @@ def fetches(
 ) -> Iterator[dg.MaterializeResult | dg.AssetMaterialization]:
     """The audio of the site's tracks, downloaded once each, and every try to do so."""
     from genre_assets.sources.fma_site.downloads import HostInTrouble, Policy, download_shard
-    from genre_assets.sources.fma_site.known import unread_pages
+    from genre_assets.sources.fma_site.known_tracks import unread_pages
     from genre_assets.takedowns.record import taken_down
     from genre_assets.takedowns.removal import enforce
 

@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 from genre_assets.progress import Log, silent
 from genre_assets.sources.catalogue import SourceError
 from genre_assets.sources.fma_site.address import ForeignAddress
+from genre_assets.sources.fma_site.browser_guardian import Guardian, processes_of
 from genre_assets.sources.fma_site.chromium import (
     BrowserMissing,
     Chromium,
@@ -29,17 +30,20 @@ from genre_assets.sources.fma_site.chromium import (
     find_chromium,
     quieten,
 )
-from genre_assets.sources.fma_site.gate import Gate, GateClosed
-from genre_assets.sources.fma_site.guardian import Guardian, processes_of
-from genre_assets.sources.fma_site.orphans import adopt_orphans, reap_orphans, release_orphans
-from genre_assets.sources.fma_site.pace import Pace
-from genre_assets.sources.fma_site.wire import (
+from genre_assets.sources.fma_site.network_log import (
     Answer,
     NoResponse,
     is_no_page,
     require_page,
     with_event,
 )
+from genre_assets.sources.fma_site.orphan_processes import (
+    adopt_orphans,
+    reap_orphans,
+    release_orphans,
+)
+from genre_assets.sources.fma_site.pace import Pace
+from genre_assets.sources.fma_site.request_gate import Gate, GateClosed
 
 if TYPE_CHECKING:
     from selenium.webdriver import Remote

@@ -26,7 +26,7 @@ from genre_assets.sources.fma_dataset import attribution
 from genre_assets.sources.fma_site.address import Site, genre_in_words
 from genre_assets.sources.fma_site.archive import Archive, KeptPage
 from genre_assets.sources.fma_site.gone import Gone, find_gone
-from genre_assets.sources.fma_site.known import Known
+from genre_assets.sources.fma_site.known_tracks import Known
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.fma_site.page_contents import (
     Genre,

@@ -29,7 +29,8 @@ from genre_assets.lake.journal import Journal
 from genre_assets.lake.schemas import AUDIO, FETCHES, TRACKS
 from genre_assets.lake.store import SUFFIXES, Store
 from genre_assets.progress import Log, Progress, counted, silent
-from genre_assets.sources.fma_site.choice import (
+from genre_assets.sources.fma_site.disk_space import megabytes, not_kept
+from genre_assets.sources.fma_site.download_choice import (
     RETRY_REQUESTED,
     Choice,
     Policy,
@@ -43,7 +44,6 @@ from genre_assets.sources.fma_site.choice import (
     with_addresses,
 )
 from genre_assets.sources.fma_site.pace import LONGEST_WAIT_S
-from genre_assets.sources.fma_site.room import megabytes, not_kept
 from genre_assets.sources.fma_site.transfer import TRANSIENT, Access, FileHost
 from genre_assets.sources.registry import FMA_SITE
 

@@ -20,6 +20,7 @@ from urllib.parse import urljoin
 from genre_assets.errors import UserError
 from genre_assets.sources.fma_site.address import ForeignAddress, Site
 from genre_assets.sources.fma_site.deadline import Deadline
+from genre_assets.sources.fma_site.disk_space import not_kept, require_room
 from genre_assets.sources.fma_site.pace import (
     LONGEST_WAIT_S,
     ComeBackLater,
@@ -27,10 +28,9 @@ from genre_assets.sources.fma_site.pace import (
     retries,
     retry_after_seconds,
 )
-from genre_assets.sources.fma_site.partial import Note, Partial
+from genre_assets.sources.fma_site.partial_download import Note, Partial
 from genre_assets.sources.fma_site.responses import beginning, html_page, range_of
 from genre_assets.sources.fma_site.robots import CrawlPolicy, Robots
-from genre_assets.sources.fma_site.room import not_kept, require_room
 
 if TYPE_CHECKING:
     import httpx

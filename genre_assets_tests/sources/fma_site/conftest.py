@@ -14,7 +14,7 @@ import psutil
 import pytest
 
 from genre_assets.sources.fma_site.browser import BrowserMissing, Chromium, find_chromium
-from genre_assets.sources.fma_site.guardian import processes_of
+from genre_assets.sources.fma_site.browser_guardian import processes_of
 
 
 @dataclass

@@ -21,8 +21,8 @@ from genre_assets.sources.fma_site.browser import (
     NoResponse,
     find_chromium,
 )
+from genre_assets.sources.fma_site.browser_guardian import processes_of
 from genre_assets.sources.fma_site.chromium import chromium_options, runs_in_sandbox
-from genre_assets.sources.fma_site.guardian import processes_of
 from genre_assets.sources.fma_site.pace import Pace
 from genre_assets_tests.sources.fma_site.conftest import (
     WebAnswer,

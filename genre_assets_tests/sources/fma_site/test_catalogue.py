@@ -10,7 +10,7 @@ from genre_assets.sources.fma_site import catalogue as module
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.archive import Archive
 from genre_assets.sources.fma_site.catalogue import SweepError, sweep_site
-from genre_assets.sources.fma_site.known import Known, unread_pages
+from genre_assets.sources.fma_site.known_tracks import Known, unread_pages
 from genre_assets.sources.fma_site.pace import ComeBackLater
 from genre_assets.sources.sweeps import record_sweep
 

@@ -21,8 +21,8 @@ from genre_assets.lake.store import Store
 from genre_assets.lake.tables import Lake
 from genre_assets.lake.views import connect, refresh_views
 from genre_assets.quality.tables import keys_unique, rows_valid
+from genre_assets.sources.fma_site import disk_space
 from genre_assets.sources.fma_site import downloads as module
-from genre_assets.sources.fma_site import room
 from genre_assets.sources.fma_site.address import Site
 from genre_assets.sources.fma_site.downloads import (
     GIVEN_UP_AFTER,
@@ -456,10 +456,10 @@ def test_a_store_that_cannot_be_written_ends_the_run_with_one_sentence(refresh, 
 
 def test_a_disk_that_fills_up_ends_the_downloads_in_one_sentence(refresh, server, monkeypatch):
     def usage(folder):
-        free = 10**9 if len(server.requests) < 2 else room.KEPT_FREE_BYTES + 4_000_000
+        free = 10**9 if len(server.requests) < 2 else disk_space.KEPT_FREE_BYTES + 4_000_000
         return SimpleNamespace(total=10**10, free=free)
 
-    monkeypatch.setattr(room.shutil, "disk_usage", usage)
+    monkeypatch.setattr(disk_space.shutil, "disk_usage", usage)
     tracks = [track(n) for n in range(3)]
     server.files["/1.mp3"].body = b"\xff" * 5_000_000
     with pytest.raises(DiskFullError) as raised:

@@ -8,7 +8,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from genre_assets.sources.fma_site.guardian import Guardian, processes_of
+from genre_assets.sources.fma_site.browser_guardian import Guardian, processes_of
 from genre_assets_tests.sources.fma_site.conftest import (
     WebAnswer,
     is_alive,
@@ -154,7 +154,7 @@ def test_a_forked_process_that_holds_the_pipe_open_does_not_mislead_the_guardian
     process = start(
         """
         import os, time
-        from genre_assets.sources.fma_site.guardian import Guardian
+        from genre_assets.sources.fma_site.browser_guardian import Guardian
 
         guardian = Guardian()
         forked = os.fork()
@@ -175,7 +175,7 @@ def test_a_process_that_is_killed_while_it_starts_a_browser_leaves_nothing(start
     process = start(
         """
         import subprocess, sys
-        from genre_assets.sources.fma_site.guardian import Guardian
+        from genre_assets.sources.fma_site.browser_guardian import Guardian
 
         guardian = Guardian()
         print(guardian.folder, flush=True)

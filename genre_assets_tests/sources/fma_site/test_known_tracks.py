@@ -4,7 +4,7 @@ import pytest
 
 from genre_assets.lake.schemas import SIGHTINGS, TRACKS
 from genre_assets.lake.tables import Lake
-from genre_assets.sources.fma_site.known import Known
+from genre_assets.sources.fma_site.known_tracks import Known
 
 MONDAY = datetime(2026, 8, 31, tzinfo=UTC)
 TUESDAY = MONDAY + timedelta(days=1)
