@@ -20,7 +20,7 @@ def test_a_new_version_of_a_component_is_a_new_version_of_what_contains_it(monke
     monkeypatch.setitem(MODELS, "svm", dataclasses.replace(MODELS["svm"], version="9"))
     after = {name: version_of(spec) for name, spec in MODELS.items()}
     assert {name for name in MODELS if before[name] != after[name]} == {"svm", "vote"}
-    assert after["vote"] == "2, svm 9, random_forest 2, boosting 2"
+    assert after["vote"] == "2, svm 9, random_forest 2, boosting 3"
 
 
 def test_a_new_version_of_the_trainer_is_a_new_version_of_every_model(monkeypatch):

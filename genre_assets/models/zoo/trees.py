@@ -42,6 +42,8 @@ def _boosting(seed: int, inner_folds: np.ndarray) -> Any:
             learning_rate=0.05,
             max_iter=100,
             max_leaf_nodes=15,
+            # Splits that see a third of the columns: on validation tracks 1 to 2 points better.
+            max_features=0.3,
             max_bins=bins,
             l2_regularization=1.0,
             early_stopping=False,  # pyright: ignore[reportArgumentType]
@@ -147,7 +149,7 @@ MODELS = (
         "boosting",
         "Gradient boosting of 100 small trees per genre.",
         _boosting,
-        version="2",
+        version="3",
         family="trees",
         by_default=True,
         candidates=grid(
